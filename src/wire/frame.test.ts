@@ -1,0 +1,155 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { FRAME_PAYLOAD_BYTES_MAX } from '../base/limits.ts';
+import { HostError } from '../base/host-error.ts';
+import { FRAME_HEAD_BYTES, FrameReader, FrameWriter, type FrameSink } from './frame.ts';
+
+interface Seen {
+  type: number;
+  channel: number;
+  text: string;
+}
+
+function collectingReader(): { reader: FrameReader; seen: Seen[] } {
+  const seen: Seen[] = [];
+  const reader = new FrameReader((type, channel, buffer, start, end) => {
+    seen.push({ type, channel, text: buffer.toString('latin1', start, end) });
+  });
+  return { reader, seen };
+}
+
+class CollectingSink implements FrameSink {
+  writes: Buffer[] = [];
+  corked = 0;
+  cork(): void {
+    this.corked += 1;
+  }
+  uncork(): void {
+    this.corked -= 1;
+  }
+  write(chunk: Buffer): boolean {
+    this.writes.push(chunk);
+    return true;
+  }
+  all(): Buffer {
+    return Buffer.concat(this.writes);
+  }
+}
+
+function sample(): { bytes: Buffer; expected: Seen[] } {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  writer.empty(3, 0);
+  writer.number(4, 0xffff_ffff, 0x0102_0304);
+  writer.latin1(5, 7, [1, 2], 'caf\u00e9');
+  writer.bytes(6, 9, Buffer.alloc(5000, 'x'));
+  writer.json(7, 1, { a: 1 });
+  writer.flush();
+  const expected = [
+    { type: 3, channel: 0, text: '' },
+    { type: 4, channel: 0xffff_ffff, text: '\u0001\u0002\u0003\u0004' },
+    { type: 5, channel: 7, text: '\u0001\u0002caf\u00e9' },
+    { type: 6, channel: 9, text: 'x'.repeat(5000) },
+    { type: 7, channel: 1, text: '{"a":1}' },
+  ];
+  return { bytes: sink.all(), expected };
+}
+
+test('FrameReader reads what FrameWriter wrote', () => {
+  const { bytes, expected } = sample();
+  const { reader, seen } = collectingReader();
+  reader.push(bytes);
+  assert.deepEqual(seen, expected);
+});
+
+test('FrameReader gives the same frames for every split in two', () => {
+  const { bytes, expected } = sample();
+  for (let at = 0; at <= bytes.length; at++) {
+    const { reader, seen } = collectingReader();
+    reader.push(bytes.subarray(0, at));
+    reader.push(bytes.subarray(at));
+    assert.deepEqual(seen, expected, `split at ${at}`);
+  }
+});
+
+test('FrameReader gives the same frames byte by byte', () => {
+  const { bytes, expected } = sample();
+  const { reader, seen } = collectingReader();
+  for (let at = 0; at < bytes.length; at++) reader.push(bytes.subarray(at, at + 1));
+  assert.deepEqual(seen, expected);
+});
+
+test('FrameReader refuses a frame over the limit as soon as its length is known', () => {
+  for (const step of [1, 4, FRAME_HEAD_BYTES]) {
+    const head = Buffer.alloc(FRAME_HEAD_BYTES);
+    head.writeUInt32BE(FRAME_PAYLOAD_BYTES_MAX + 1, 0);
+    const { reader } = collectingReader();
+    assert.throws(
+      () => {
+        for (let at = 0; at < head.length; at += step) reader.push(head.subarray(at, at + step));
+      },
+      (error) => error instanceof HostError && error.code === 'LINK_FRAME_INVALID',
+    );
+  }
+});
+
+test('FrameWriter makes one write of all small frames of a turn', async () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  for (let count = 0; count < 100; count++) writer.latin1(1, count, [], 'hello');
+  assert.equal(sink.writes.length, 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(sink.writes.length, 1);
+});
+
+test('FrameWriter hands large payloads over without copying and in order', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  const large = Buffer.alloc(100_000, 'L');
+  writer.latin1(1, 1, [], 'before');
+  writer.bytes(2, 1, large);
+  writer.latin1(3, 1, [], 'after');
+  writer.flush();
+  assert.ok(sink.writes.includes(large));
+  assert.equal(sink.corked, 0);
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  assert.deepEqual(seen.map((frame) => frame.type), [1, 2, 3]);
+});
+
+test('FrameWriter never writes again into bytes that it handed over', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  const { reader, seen } = collectingReader();
+  const sent: string[] = [];
+  for (let count = 0; count < 5000; count++) {
+    const text = `frame ${count} ${'.'.repeat(count % 200)}`;
+    sent.push(text);
+    writer.latin1(1, 1, [], text);
+    if (count % 7 === 0) writer.flush();
+  }
+  writer.flush();
+  for (const chunk of sink.writes) reader.push(chunk);
+  assert.deepEqual(seen.map((frame) => frame.text), sent);
+});
+
+test('FrameWriter sends a text longer than its batch', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  const text = 'h'.repeat(200_000);
+  writer.latin1(1, 1, [9], text);
+  writer.flush();
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  assert.equal(seen[0]?.text, `\u0009${text}`);
+});
+
+test('FrameWriter writes nothing after close', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  writer.empty(1, 1);
+  writer.close();
+  writer.empty(1, 1);
+  writer.flush();
+  assert.equal(sink.writes.length, 0);
+});

@@ -1,0 +1,68 @@
+// The one snapshot of a host: what the index page and the command line show.
+
+export type AppState =
+  /** The next request starts it. */
+  | 'idle'
+  | 'starting'
+  | 'ready'
+  /** The latest start failed. */
+  | 'failed'
+  /** It keeps ending and is tried seldom. */
+  | 'crash-loop'
+  /** By a command, until another one. */
+  | 'stopped'
+  /** While its app_offline.htm is there. */
+  | 'offline'
+  | 'debug';
+
+/** One process of an app. */
+export interface ProcessSnapshot {
+  pid: number;
+  /** A state of apps/process-state.ts. */
+  state: string;
+  ageMs: number;
+  /** Requests so far, and those under way. */
+  requests: number;
+  active: number;
+  /** Resident; absent where the system does not tell. */
+  memoryBytes?: number;
+}
+
+export interface AppSnapshot {
+  name: string;
+  /** `/shop/`: also its URL. */
+  path: string;
+  /** URL of the debugger, `/shop/debug/`; absent when debugging is off. */
+  debuggerPath?: string;
+  state: AppState;
+  pids: readonly number[];
+  /** Processes that ended without being asked to. */
+  restarts: number;
+  /** Why the last start failed; absent once a start worked. */
+  failure?: string;
+  /** Why its configuration was not taken; the last good one holds. */
+  problem?: string;
+  /** Requests that wait for a process. */
+  waiting?: number;
+  /** All that live or end; only where the command line asks. */
+  processes?: ProcessSnapshot[];
+}
+
+export interface HostSnapshot {
+  version: string;
+  apps: AppSnapshot[];
+  /** Below: only where the command line asks. */
+  pid?: number;
+  root?: string;
+  urls?: readonly string[];
+  uptimeMs?: number;
+  /** Of the front: client connections now, requests so far. */
+  connections?: number;
+  requests?: number;
+  memoryBytes?: number;
+  /** The configuration file, and why its latest edit was not taken. */
+  configFile?: string;
+  configProblem?: string;
+  /** What the owner of certificates should know: `shop.example: expires on …`. */
+  certificateWarnings?: string[];
+}
