@@ -1,0 +1,99 @@
+// What goes to one client: collected during a turn of the event loop and written at once. The common small
+// answer, head and body, is one text and one write. Says when the client does not keep up.
+
+import type { Socket } from 'node:net';
+
+/** Pieces up to this size are copied into the text; larger ones go out as they are. */
+const COPY_BYTES_MAX = 4096;
+
+/** Bytes that the kernel has not taken yet, which no public property tells while a write is under way. */
+interface HandleOwner {
+  _handle?: { writeQueueSize?: number } | null;
+}
+
+/** The outgoing half of one connection. */
+export class ClientOutput {
+  #socket: Socket;
+  /** Latin-1 text behind the chunks. */
+  #text = '';
+  #chunks: (string | Buffer)[] = [];
+  /** Our end follows what was collected. */
+  #isEnding = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** The client has to take bytes before more is worth making. */
+  get isStalled(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Bytes wait for the client. */
+  get hasUnsent(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
+  /** Changes whenever the client takes bytes; also when more are written, which credit bounds. */
+  get sendProgress(): number {
+    const queued = (this.#socket as unknown as HandleOwner)._handle?.writeQueueSize ?? 0;
+    return this.#socket.bytesWritten + this.#socket.writableLength + queued;
+  }
+
+  /** Adds Latin-1 text. */
+  text(text: string): void {
+    this.#text += text;
+  }
+
+  /** Adds bytes. The slice is the output's from now on. */
+  bytes(slice: Buffer): void {
+    if (slice.length <= COPY_BYTES_MAX) {
+      this.#text += slice.toString('latin1');
+      return;
+    }
+    if (this.#text !== '') this.#chunks.push(this.#text);
+    this.#text = '';
+    this.#chunks.push(slice);
+  }
+
+  /** Sends our end behind what was collected. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  /** Writes what was collected. */
+  flush(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) this.#drop();
+    if (this.#chunks.length > 0) this.#flushChunks();
+    else if (this.#text !== '') {
+      const text = this.#text;
+      this.#text = '';
+      socket.write(text, 'latin1');
+    }
+    if (!this.#isEnding) return;
+    this.#isEnding = false;
+    socket.end();
+  }
+
+  #drop(): void {
+    this.#text = '';
+    this.#chunks = [];
+    this.#isEnding = false;
+  }
+
+  #flushChunks(): void {
+    const socket = this.#socket;
+    const chunks = this.#chunks;
+    if (this.#text !== '') chunks.push(this.#text);
+    this.#text = '';
+    this.#chunks = [];
+    if (chunks.length === 1) {
+      socket.write(chunks[0]!, 'latin1');
+      return;
+    }
+    socket.cork();
+    for (const chunk of chunks) socket.write(chunk, 'latin1');
+    socket.uncork();
+  }
+}

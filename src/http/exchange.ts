@@ -1,0 +1,450 @@
+// One request and its answer, from the head to the last byte: route, maybe ask the host, wait for a process,
+// pass on, answer. Exchanges of a connection follow each other in one object; channels stay between them.
+//
+//   idle ──begin──▶ asking ──pass──▶ queued ──serve──▶ served ──END──▶ idle
+//          │           └─answer, refuse─▶ idle            └──upgraded──▶ tunnel
+//          └──▶ queued | served | idle (refused, or answered out of the cache)
+//                 ▲└─ somebody else fetches the same: cache-gate.ts
+
+import { assert } from '../base/assert.ts';
+import { messageOf, type ErrorCode } from '../base/host-error.ts';
+import { isLocalClient } from '../base/loopback.ts';
+import type { Answer, Decision, Failure } from '../wire/front-messages.ts';
+import { RESET_REASON } from '../wire/link-messages.ts';
+import type { AnswerMeta } from '../wire/cache-messages.ts';
+import { AnswerWriter, type AnswerClient, type AnswerOutput } from './answer-writer.ts';
+import { ASK_TIMEOUT_MS, askedRequest, isAsked } from './asking.ts';
+import { CacheGate } from './cache-gate.ts';
+import type { CacheZone } from './cache.ts';
+import type { ClientOutput } from './client-output.ts';
+import { cookieOf } from './cookie.ts';
+import { renderFailure } from './error-page.ts';
+import { forwardedFields } from './forwarded.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import type { FrontContext, RouteTarget } from './front-context.ts';
+import { acceptOf, linkRequest } from './link-request.ts';
+import type { ProcessGroup, Waiter } from './group.ts';
+import { tooLong } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import { areSafeFields } from './response-head.ts';
+import { ResponseReader } from './response-reader.ts';
+import type { RouteMatch } from './route-table.ts';
+import { NEVER } from './ticker.ts';
+import type { ExchangeOwner, Upstream, UpstreamChannel } from './upstream.ts';
+import { routingPath } from './url-prefix.ts';
+
+export type { ExchangeClient } from './exchange-client.ts';
+
+/** How often a request is looked up anew: when the host says `again`, when a process had just closed. */
+const LOOKUPS_MAX = 3;
+
+export type ExchangeState =
+  | 'idle' // Between two requests.
+  | 'asking' // The host decides.
+  | 'queued' // Waits for a process, or for somebody else's answer.
+  | 'served' // A process has it.
+  | 'tunnel'; // It became another protocol.
+
+/** See the file head. */
+export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
+  #context: FrontContext;
+  #client: ExchangeClient;
+  #writer: AnswerOutput;
+  #reader: ResponseReader;
+  #gate: CacheGate;
+  #state: ExchangeState = 'idle';
+  #head: RequestHead | null = null;
+  /** The peer may speak for others. Null: not looked at yet. */
+  #isTrusted: boolean | null = null;
+  /** The client is a person at this machine: D8. */
+  #isLocal = false;
+  #path = '/';
+  #lookups = 0;
+  #group: ProcessGroup | null = null;
+  /** Of the exchange, or of the last one. */
+  #channel: UpstreamChannel | null = null;
+  /** Channels on other links, kept for further requests. */
+  #otherChannels: Map<Upstream, UpstreamChannel> | null = null;
+  /** Bytes of the channel that the client has not taken yet. */
+  #owed = 0;
+  /** A late decision is known by it. */
+  #serial = 0;
+  #askDeadline = NEVER;
+
+  constructor(context: FrontContext, client: ExchangeClient, output: ClientOutput | AnswerOutput) {
+    this.#context = context;
+    this.#client = client;
+    this.#writer = 'answer' in output ? output : new AnswerWriter(output, this);
+    this.#gate = new CacheGate({ context, client, writer: this.#writer, ready: () => this.#visitCache() });
+    this.#reader = new ResponseReader(this.#gate);
+  }
+
+  get state(): ExchangeState {
+    return this.#state;
+  }
+
+  /** The channel takes no body bytes now. */
+  get isFull(): boolean {
+    return this.#channel !== null && this.#channel.isFull;
+  }
+
+  /** Takes a request. Everything else follows from it. */
+  begin(head: RequestHead): void {
+    assert(this.#state === 'idle', 'exchanges of a connection follow each other');
+    this.#head = head;
+    this.#lookups = 0;
+    this.#gate.start();
+    this.#writer.start(head.method, head.version);
+    const { origin } = this.#client;
+    this.#isTrusted ??= this.#context.trusts(origin.remoteAddress);
+    // No browser speaks HTTP/1.0, but proxies do so to us and may say nothing of the client.
+    const isDirect = origin.relayed !== true && head.version !== 10;
+    this.#isLocal = isDirect && isLocalClient(origin.remoteAddress, head.fields);
+    const path = routingPath(head.path);
+    if (path === null) {
+      this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
+      return;
+    }
+    if (this.#client.isBodyTooLong) {
+      const { message } = tooLong(this.#context.limits.bodyBytesMax);
+      this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${message}.`);
+      return;
+    }
+    this.#path = path;
+    this.#lookUp();
+  }
+
+  /** Answers what could not even be read. */
+  refuseUnread(failure: Failure): void {
+    assert(this.#state === 'idle', 'exchanges of a connection follow each other');
+    this.#head = null;
+    this.#isLocal = false;
+    this.#writer.start('GET', 11);
+    this.refuse(failure);
+  }
+
+  /** The request turned out to be wrong or too slow. Answers if nothing of an answer is out. */
+  fail(failure: Failure): void {
+    this.#withdraw(RESET_REASON.CLIENT_GONE);
+    this.#gate.leave();
+    if (this.#writer.state === 'none') this.refuse(failure);
+    else this.#client.abort();
+  }
+
+  /** The client connection is gone. */
+  clientGone(): void {
+    this.#withdraw(RESET_REASON.CLIENT_GONE);
+    this.#gate.leave();
+    this.#channel?.close();
+    this.#channel = null;
+    for (const channel of this.#otherChannels?.values() ?? []) channel.close();
+    this.#otherChannels = null;
+  }
+
+  /** A piece of the request body. */
+  bodyData(slice: Buffer): void {
+    this.#channel!.data(slice);
+  }
+
+  bodyEnded(trailers: string[]): void {
+    this.#channel!.end(trailers);
+  }
+
+  /** The client has taken what was written. */
+  settleCredit(): void {
+    if (this.#owed === 0) return;
+    const owed = this.#owed;
+    this.#owed = 0;
+    this.#channel?.consumed(owed);
+  }
+
+  /** See AnswerWriter.probe. */
+  probe(): boolean {
+    return this.#writer.probe();
+  }
+
+  tick(now: number): void {
+    if (now < this.#askDeadline) return;
+    this.#askDeadline = NEVER;
+    this.#serial += 1;
+    this.#refuse(503, 'UPSTREAM_NONE', `Nobody decided on the request within ${ASK_TIMEOUT_MS} ms.`);
+  }
+
+  answerStarts(closes: boolean): boolean {
+    const head = this.#head;
+    // RFC 9110 10.1.1: without 100 the client may send the body or the next request. Who knows?
+    const isUnclear = head !== null && head.expectContinue && !this.#writer.hasContinued
+      && !this.#client.isBodyWhole;
+    // What a backend does with its own connection does not concern the client.
+    const isOwn = this.#channel?.link.isHop !== true || head?.version === 10;
+    return this.#client.answerStarts((closes && isOwn) || isUnclear);
+  }
+
+  // --- route and queue
+
+  #lookUp(): void {
+    const head = this.#head!;
+    this.#lookups += 1;
+    const { localPort, localAddress, encrypted } = this.#client.origin;
+    const scheme = encrypted ? 'https' : 'http';
+    const found = this.#context.routes.find({
+      scheme, host: head.host, port: localPort, localAddress, path: this.#path,
+    });
+    if (found === 'no-path') {
+      this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
+    } else if (found === 'no-host') {
+      this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');
+    } else if (this.#lookups <= LOOKUPS_MAX - 1 && isAsked(found, this.#path)) {
+      this.#ask(found);
+    } else {
+      this.#enter(found.value.group, found.value.zone);
+    }
+  }
+
+  #enter(group: ProcessGroup, zone: CacheZone | null): void {
+    this.#state = 'queued';
+    this.#group = group;
+    if (zone === null) {
+      group.enter(this);
+      return;
+    }
+    const { fields, host } = this.#head!;
+    const seen = forwardedFields(fields, { origin: this.#client.origin, isTrusted: this.#isTrusted === true, host });
+    this.#gate.ask(zone, group, fields === seen ? this.#head! : { ...this.#head!, fields: seen });
+    this.#visitCache();
+  }
+
+  #visitCache(): void {
+    this.#state = 'queued';
+    const visit = this.#gate.visit();
+    if (visit === 'answered') this.#over();
+    else if (visit === 'ask') this.#group!.enter(this);
+    else if (visit === 'unavailable') {
+      this.#refuse(504, 'CACHE_UNAVAILABLE', 'The answer is not kept, and the request asks for no other.');
+    }
+  }
+
+  #ask(found: RouteMatch<RouteTarget>): void {
+    const head = this.#head!;
+    const { origin } = this.#client;
+    const serial = ++this.#serial;
+    const group = found.value.group;
+    this.#state = 'asking';
+    this.#askDeadline = this.#context.ticker.deadline(ASK_TIMEOUT_MS);
+    const request = askedRequest(head, { path: this.#path, local: this.#isLocal, origin });
+    this.#context.ask({ group: group.id, prefix: found.prefix.path, request }).then(
+      (decision) => this.#decided(serial, group, decision),
+      (error: unknown) => {
+        this.#context.log.error('ask-failed', { message: messageOf(error) });
+        if (serial !== this.#serial) return;
+        this.#askDeadline = NEVER;
+        this.#refuse(503, 'UPSTREAM_NONE', 'The request could not be decided on.');
+      },
+    );
+  }
+
+  #decided(serial: number, group: ProcessGroup, decision: Decision): void {
+    if (serial !== this.#serial || this.#state !== 'asking') return;
+    this.#askDeadline = NEVER;
+    if (decision.kind === 'again') this.#lookUp();
+    else if (decision.kind === 'pass') this.#enter(group, null);
+    else if (areSafeFields(decision.answer.fields)) this.#answer(decision.answer);
+    else {
+      this.#context.log.error('answer-unsafe', { group: group.id });
+      this.#refuse(502, 'UPSTREAM_BAD_RESPONSE', 'The answer has a field that cannot be sent.');
+    }
+  }
+
+  cookie(name: string): string | undefined {
+    return cookieOf(this.#head!.fields, name);
+  }
+
+  serve(link: Upstream, cookie?: string): void {
+    const head = this.#head!;
+    const { origin, isBodyWhole } = this.#client;
+    this.#state = 'served';
+    const channel = this.#channelOn(link);
+    if (cookie !== undefined) {
+      this.#writer.addFields(['Set-Cookie', origin.encrypted ? `${cookie}; Secure` : cookie]);
+    }
+    this.#reader.start(head.method);
+    const fields = this.#gate.requestFields()
+      ?? forwardedFields(head.fields, { origin, isTrusted: this.#isTrusted === true, host: head.host });
+    channel.request(linkRequest(head, { fields, ended: isBodyWhole, local: this.#isLocal }), origin);
+    if (!isBodyWhole) this.#client.bodyWanted();
+  }
+
+  refuse(failure: Failure): void {
+    if (this.#gate.answerInstead()) {
+      this.#over();
+      return;
+    }
+    this.#answer(renderFailure(failure, { local: this.#isLocal, accept: acceptOf(this.#head) }));
+  }
+
+  #refuse(status: number, code: ErrorCode, message: string): void {
+    this.refuse({ status, code, message, developer: [] });
+  }
+
+  #answer(answer: Answer): void {
+    this.#writer.answer(answer);
+    this.#over();
+  }
+
+  // --- channels
+
+  #channelOn(link: Upstream): UpstreamChannel {
+    const last = this.#channel;
+    if (last !== null && last.link === link) return last;
+    if (last !== null) (this.#otherChannels ??= new Map<Upstream, UpstreamChannel>()).set(last.link, last);
+    const known = this.#otherChannels?.get(link);
+    if (known !== undefined) this.#otherChannels!.delete(link);
+    this.#channel = known ?? link.open(this);
+    return this.#channel;
+  }
+
+  /** Leaves wherever it is, without an answer. */
+  #withdraw(reason: number): void {
+    this.#serial += 1;
+    this.#askDeadline = NEVER;
+    this.#group?.leave(this);
+    this.#group = null;
+    if (this.#state === 'served' || this.#state === 'tunnel') {
+      this.#channel?.close(reason);
+      this.#dropChannel();
+    }
+    this.#state = 'idle';
+  }
+
+  /** The channel is gone. What was read of an answer is of no use for the next one. */
+  #dropChannel(): void {
+    this.#channel = null;
+    this.#owed = 0;
+    this.#reader = new ResponseReader(this.#gate);
+  }
+
+  #over(): void {
+    this.#state = 'idle';
+    this.#group = null;
+    this.#client.finishSoon();
+    this.#client.answered();
+  }
+
+  channelData(slice: Buffer): void {
+    this.#owed += slice.length;
+    this.#client.finishSoon();
+    if (this.#state === 'tunnel') {
+      this.#client.tunnelData(slice);
+      return;
+    }
+    const result = this.#reader.push(slice);
+    if (result === 'more' || result === 'ended') return;
+    if (result === 'upgraded') this.#openTunnel();
+    else this.#badResponse(result.message);
+  }
+
+  #openTunnel(): void {
+    const channel = this.#channel!;
+    const rest = this.#reader.rest();
+    this.#reader = new ResponseReader(this.#gate);
+    this.#state = 'tunnel';
+    channel.upgrade();
+    this.#client.upgraded(channel);
+    this.#client.tunnelData(rest);
+  }
+
+  #badResponse(message: string): void {
+    this.#context.log.warn('response-bad', { target: this.#head!.target, message });
+    const isWhole = this.#writer.state === 'ended';
+    this.#withdraw(RESET_REASON.LIMIT);
+    if (isWhole) {
+      // The client has its answer; who wrote too much may have meant it for another one.
+      this.#client.closeBehind();
+      this.#over();
+    } else if (this.#writer.state === 'none') {
+      this.#refuse(502, 'UPSTREAM_BAD_RESPONSE', 'The app answered with something that is no HTTP response.');
+    } else {
+      this.#client.abort();
+    }
+  }
+
+  channelEnded(): void {
+    if (this.#state === 'tunnel') {
+      this.#client.tunnelEnded();
+      return;
+    }
+    if (this.#reader.finish() === 'ended') {
+      if (this.#gate.takeRepeat()) this.#visitCache();
+      else this.#over();
+      return;
+    }
+    // The channel lives on, but with this reader there is nothing more to read.
+    this.#reader = new ResponseReader(this.#gate);
+    this.#state = 'idle';
+    this.#lost('The app ended the exchange before it answered.');
+  }
+
+  channelClosed(): void {
+    this.#client.closeBehind();
+    if (this.#state !== 'served') return;
+    const isWhole = this.#reader.finish() === 'ended';
+    this.#withdraw(RESET_REASON.CLIENT_GONE);
+    if (isWhole) this.#over();
+    else this.#lost('The app closed the connection before it answered.');
+  }
+
+  channelMeta(meta: AnswerMeta): void {
+    this.#gate.tell(meta);
+  }
+
+  channelReset(reason: number): void {
+    const isUntouched = reason === RESET_REASON.NO_SERVER && this.#writer.state === 'none'
+      && this.#state === 'served' && this.#isReplayable();
+    if (!this.#channelGone().isBroken) return;
+    if (isUntouched) this.#lookUp();
+    else this.#lost('The app broke the exchange off before it answered.');
+  }
+
+  channelLost(): void {
+    if (this.#channelGone().isBroken) this.#lost('The process of the app ended before it answered.');
+  }
+
+  channelFailed(failure: Failure): void {
+    if (this.#channelGone().isBroken) this.#lost(failure.message, failure);
+  }
+
+  channelWritable(): void {
+    this.#client.channelWritable();
+  }
+
+  /** A channel of this connection is gone: maybe one between two requests, maybe that of the exchange. */
+  #channelGone(): { isBroken: boolean } {
+    for (const [link, channel] of this.#otherChannels ?? []) {
+      if (channel.state === 'gone') this.#otherChannels!.delete(link);
+    }
+    if (this.#channel === null || this.#channel.state !== 'gone') return { isBroken: false };
+    const isTunnel = this.#state === 'tunnel';
+    const isBroken = this.#state === 'served';
+    if (isTunnel || isBroken) this.#state = 'idle';
+    if (isBroken && this.#writer.state === 'ended') {
+      this.#dropChannel();
+      this.#over();
+      return { isBroken: false };
+    }
+    this.#dropChannel();
+    if (isTunnel) this.#client.abort();
+    return { isBroken };
+  }
+
+  /** The process closed its server while the request was on its way: another one may serve it. */
+  #isReplayable(): boolean {
+    return this.#client.isBodyWhole && this.#head!.body.kind === 'none' && this.#lookups < LOOKUPS_MAX;
+  }
+
+  /** The app will not answer, or not to the end. */
+  #lost(message: string, why: Failure = { status: 502, code: 'UPSTREAM_LOST', message, developer: [] }): void {
+    if (this.#writer.state === 'none') this.refuse(why);
+    else if (this.#writer.state === 'ended') this.#over();
+    else this.#client.abort();
+  }
+}

@@ -1,0 +1,61 @@
+// What all connections of a front share: limits, routes, time, and the list of those that have something to
+// write at the end of the turn.
+
+import type { Clock } from '../base/clock.ts';
+import type { FrontLimits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { AskedRequest, Decision, Route } from '../wire/front-messages.ts';
+import type { Cache, CacheZone } from './cache.ts';
+import type { ProcessGroup } from './group.ts';
+import type { RouteTable } from './route-table.ts';
+import type { Ticker } from './ticker.ts';
+
+/** What a route leads to. */
+export interface RouteTarget {
+  group: ProcessGroup;
+  ask: Route['ask'] | 'never';
+  /** Where its answers are kept; null: they are not. */
+  zone: CacheZone | null;
+}
+
+export interface FrontContext {
+  readonly limits: FrontLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ticker: Ticker;
+  readonly turn: Turn;
+  /** Replaced as a whole. */
+  routes: RouteTable<RouteTarget>;
+  /** Replaced when it gets another size. */
+  cache: Cache;
+  /** Requests so far. */
+  requests: number;
+  /** No connection is kept for another request. */
+  isDraining: boolean;
+  /** What the peer at this address says about others is believed. */
+  trusts(address: string): boolean;
+  ask(ask: { group: string; prefix: string; request: AskedRequest }): Promise<Decision>;
+}
+
+/** Has work that is best done once, when everything that came in together was looked at. */
+export interface TurnMember {
+  finishTurn(): void;
+}
+
+/** Calls each member once behind the callback that is running, however often it asked. */
+export class Turn {
+  #members: TurnMember[] = [];
+  readonly #runBound = (): void => this.#run();
+
+  /** The member asks only once until it is called. */
+  add(member: TurnMember): void {
+    if (this.#members.length === 0) process.nextTick(this.#runBound);
+    this.#members.push(member);
+  }
+
+  #run(): void {
+    const members = this.#members;
+    this.#members = [];
+    for (const member of members) member.finishTurn();
+  }
+}

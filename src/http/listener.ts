@@ -1,0 +1,231 @@
+// Accepts client connections: counts them in all and by address, turns away what is too much, lets all go at
+// the end. One per front; it may listen on several sockets.
+
+import * as net from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { Connection } from './connection.ts';
+import type { FrontContext } from './front-context.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { readProxyHeader } from './proxy-door.ts';
+import { clientAddressOf, inheritEnds } from './socket-origin.ts';
+import type { TlsDoor } from './tls-door.ts';
+
+/** Connections above connectionsMax that are still answered with 503 before those behind are just cut. */
+const TURNED_AWAY_MAX = 256;
+
+/** After this much silence the system asks whether the peer is still there. */
+const TCP_KEEP_ALIVE_MS = 60_000;
+
+/** The protocol that the handshake settled. */
+function alpnOf(socket: net.Socket): string | false | null {
+  return socket instanceof TLSSocket ? socket.alpnProtocol : null;
+}
+
+/** A client, whatever it speaks. */
+interface ClientConnection {
+  drain(): void;
+  abort(): void;
+}
+
+/** See the file head. */
+export class Listener {
+  #context: FrontContext;
+  #servers: net.Server[] = [];
+  /** Listeners by their origin, and where connections came in: see `unlisten`. */
+  #byOrigin = new Map<string, net.Server>();
+  #serverOf = new WeakMap<ClientConnection, net.Server>();
+  #connections = new Set<ClientConnection>();
+  /** Clients that are not yet a connection: their handshake is under way. */
+  #handshakes = new Set<net.Socket>();
+  #turnedAway = new Set<Connection>();
+  /** Connections by address, kept only where a limit asks for it. */
+  #byAddress = new Map<string, number>();
+  #onEmpty: (() => void) | null = null;
+
+  constructor(context: FrontContext) {
+    this.#context = context;
+  }
+
+  /** Client connections, without those that are being turned away. */
+  get connections(): number {
+    return this.#connections.size + this.#handshakes.size;
+  }
+
+  /**
+   * Listens on a handle that another process bound, or on whatever net.Server.listen takes. With a door,
+   * clients speak TLS. `origin` is its name for `unlisten`. `isProxied`: connections begin with a PROXY header.
+   * @throws the system's error, with nothing left open.
+   */
+  listen(target: unknown, door?: TlsDoor, origin = '', isProxied = false): Promise<{ port: number }> {
+    const server = net.createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+    });
+    server.on('connection', (socket: net.Socket) => {
+      if (isProxied) this.#awaitProxy(socket, door);
+      else this.#accept(socket, door);
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      // Typed for options only; a raw handle is what child_process passes on.
+      server.listen(target as net.ListenOptions, () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#context.log.error('accept-failed', { message: error.message }));
+        this.#servers.push(server);
+        this.#byOrigin.set(origin, server);
+        const address = server.address();
+        resolve({ port: typeof address === 'object' && address !== null ? address.port : 0 });
+      });
+    });
+  }
+
+  /** Accepts nothing more at `origin`; its connections end when their answers are given. */
+  unlisten(origin: string): void {
+    const server = this.#byOrigin.get(origin);
+    if (server === undefined) return;
+    this.#byOrigin.delete(origin);
+    this.#servers = this.#servers.filter((other) => other !== server);
+    server.close();
+    for (const connection of [...this.#connections]) {
+      if (this.#serverOf.get(connection) === server) connection.drain();
+    }
+  }
+
+  /** Accepts nothing new, lets what is under way finish; after `timeoutMs` cuts what is left. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#closeServers();
+    for (const connection of [...this.#connections]) connection.drain();
+    if (this.#isEmpty()) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#context.clock.after(timeoutMs, () => {
+        this.#cutAll();
+        resolve();
+      });
+      this.#onEmpty = () => {
+        timer.stop();
+        resolve();
+      };
+    });
+    this.#onEmpty = null;
+  }
+
+  /** Cuts everything now. */
+  close(): void {
+    this.#closeServers();
+    this.#cutAll();
+  }
+
+  #closeServers(): void {
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
+  }
+
+  #cutAll(): void {
+    for (const socket of [...this.#handshakes]) socket.destroy();
+    for (const connection of [...this.#connections, ...this.#turnedAway]) connection.abort();
+  }
+
+  #isEmpty(): boolean {
+    return this.connections + this.#turnedAway.size === 0;
+  }
+
+  /** Learns from the proxy for whom it connects. */
+  #awaitProxy(socket: net.Socket, door: TlsDoor | undefined): void {
+    if (this.connections >= this.#context.limits.connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.#handshakes.add(socket);
+    socket.once('close', () => {
+      if (this.#handshakes.delete(socket)) this.#gone();
+    });
+    readProxyHeader(socket, this.#context, () => {
+      this.#handshakes.delete(socket);
+      this.#accept(socket, door);
+      // What TLS is given it reads by itself.
+      if (door === undefined) socket.resume();
+    });
+  }
+
+  #accept(socket: net.Socket, door: TlsDoor | undefined): void {
+    const { connectionsMax, connectionsPerClientMax } = this.#context.limits;
+    if (this.connections >= connectionsMax) {
+      this.#turnAway(socket, door, `There are ${connectionsMax} connections (connectionsMax).`);
+      return;
+    }
+    if (connectionsPerClientMax === 0) {
+      this.#keep(socket, null, door);
+      return;
+    }
+    const address = clientAddressOf(socket);
+    if ((this.#byAddress.get(address) ?? 0) >= connectionsPerClientMax) {
+      const limit = `${connectionsPerClientMax} connections (connectionsPerClientMax)`;
+      this.#turnAway(socket, door, `There are ${limit} from your address.`);
+      return;
+    }
+    this.#keep(socket, address, door);
+  }
+
+  #keep(socket: net.Socket, address: string | null, door: TlsDoor | undefined): void {
+    if (address !== null) this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+    const leave = (): void => {
+      if (address !== null) this.#leave(address);
+      this.#gone();
+    };
+    if (door === undefined) {
+      this.#connect(socket, leave, socket);
+      return;
+    }
+    this.#handshakes.add(socket);
+    socket.once('close', () => {
+      if (this.#handshakes.delete(socket)) leave();
+    });
+    door.accept(socket, (secure) => {
+      if (!this.#handshakes.delete(socket)) secure.destroy();
+      else {
+        inheritEnds(secure, socket);
+        this.#connect(secure, leave, socket);
+      }
+    });
+  }
+
+  /** `raw` is the accepted socket: under TLS another one. */
+  #connect(socket: net.Socket, leave: () => void, raw: net.Socket): void {
+    const onClosed = (): void => {
+      this.#connections.delete(connection);
+      leave();
+    };
+    const connection: ClientConnection = alpnOf(socket) === 'h2'
+      ? new Http2Connection(socket, this.#context, onClosed)
+      : new Connection(socket, this.#context, onClosed);
+    const { server } = raw as net.Socket & { server?: net.Server };
+    if (server !== undefined) this.#serverOf.set(connection, server);
+    this.#connections.add(connection);
+  }
+
+  #leave(address: string): void {
+    const count = (this.#byAddress.get(address) ?? 1) - 1;
+    if (count > 0) this.#byAddress.set(address, count);
+    else this.#byAddress.delete(address);
+  }
+
+  #turnAway(socket: net.Socket, door: TlsDoor | undefined, message: string): void {
+    // A handshake costs more than the answer is worth.
+    if (door !== undefined || this.#turnedAway.size >= TURNED_AWAY_MAX) {
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(socket, this.#context, () => {
+      this.#turnedAway.delete(connection);
+      this.#gone();
+    });
+    this.#turnedAway.add(connection);
+    connection.turnAway(message);
+  }
+
+  #gone(): void {
+    if (this.#isEmpty()) this.#onEmpty?.();
+  }
+}
