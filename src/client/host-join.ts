@@ -1,0 +1,124 @@
+// The servers of this process that listen through a host which somebody else runs: claims places for them,
+// and claims them again, with the same ports, from whichever host is there when theirs is lost.
+
+import net from 'node:net';
+import { getSystemErrorMap } from 'node:util';
+import { HostError } from '../base/host-error.ts';
+import type { ClaimPlace, JoinReply } from '../wire/join-messages.ts';
+import type { ListeningServer } from './app-handle.ts';
+import { JoinChannel } from './join-channel.ts';
+import { JoinedServer } from './joined-server.ts';
+
+const RETRY_MS = 100;
+const RETRY_MS_MAX = 1000;
+/** A host that is there and says nothing is not waited for again so soon: that holds everything up. */
+const SILENT_MS = 500;
+const SILENCE_PAUSE_MS = 30_000;
+
+/** What became of a claim: `no-host` when nobody is there to ask. */
+export type ClaimResult =
+  | { kind: 'granted'; joined: JoinedServer }
+  | { kind: 'refused'; error: Error }
+  | { kind: 'no-host' };
+
+/** See the head of the file. */
+export class HostJoin {
+  #home: string;
+  #channel: JoinChannel | null = null;
+  #servers = new Map<number, JoinedServer>();
+  #nextClaim = 1;
+  #retry: NodeJS.Timeout | null = null;
+  #retries = 0;
+  #askAgainAtMs = 0;
+
+  constructor(home: string) {
+    this.#home = home;
+  }
+
+  /** The servers that listen. */
+  get servers(): ListeningServer[] {
+    return [...this.#servers.values()].map(({ handle }) => handle.server);
+  }
+
+  /** Claims a place for a server; when granted, the server has its handle. Waits for the host's answer. */
+  claim(server: ListeningServer, place: ClaimPlace, backlog: number): ClaimResult {
+    const reply = this.#ask(this.#nextClaim++, place);
+    if (reply === null) return { kind: 'no-host' };
+    if (reply.kind !== 'claimed') return { kind: 'refused', error: refusalError(reply, place) };
+    const joined = new JoinedServer(server, reply, {
+      place,
+      backlog,
+      onClosed: () => this.#closed(joined),
+    });
+    this.#servers.set(joined.claim, joined);
+    return { kind: 'granted', joined };
+  }
+
+  #ask(claim: number, place: ClaimPlace): JoinReply | null {
+    if (this.#channel?.isOpen !== true) this.#open();
+    return this.#channel?.ask({ kind: 'claim', claim, place }) ?? null;
+  }
+
+  #open(): void {
+    const startMs = performance.now();
+    if (startMs < this.#askAgainAtMs) return;
+    this.#channel = JoinChannel.open(this.#home, () => this.#lost());
+    const endMs = performance.now();
+    if (this.#channel === null && endMs - startMs > SILENT_MS) this.#askAgainAtMs = endMs + SILENCE_PAUSE_MS;
+  }
+
+  #closed(joined: JoinedServer): void {
+    this.#servers.delete(joined.claim);
+    this.#channel?.ask({ kind: 'release', claim: joined.claim });
+    if (this.#servers.size > 0) return;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+
+  /** The host is gone. Exchanges go on while its fronts live. */
+  #lost(): void {
+    this.#channel = null;
+    this.#retries = 0;
+    this.#retryLater([...this.#servers.values()]);
+  }
+
+  #retryLater(missing: JoinedServer[]): void {
+    if (missing.length === 0) return;
+    this.#retries += 1;
+    const delayMs = Math.min(this.#retries * RETRY_MS, RETRY_MS_MAX);
+    const timer = setTimeout(() => this.#claimAgain(missing), delayMs);
+    if (!missing.some((joined) => joined.isReferenced)) timer.unref();
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = timer;
+  }
+
+  #claimAgain(missing: JoinedServer[]): void {
+    const still: JoinedServer[] = [];
+    for (const joined of missing) {
+      if (!this.#servers.has(joined.claim)) continue;
+      const reply = this.#ask(joined.claim, joined.place);
+      if (reply?.kind === 'claimed') joined.link(reply);
+      else still.push(joined);
+    }
+    this.#retryLater(still);
+  }
+}
+
+/** What the 'error' event carries: node's own error where node could have failed so. */
+function refusalError(reply: JoinReply, place: ClaimPlace): Error {
+  if (reply.kind !== 'refused') return new HostError('CONTROL_INVALID', 'the host answered something else');
+  const { code, errno, message } = reply;
+  if (errno === undefined || place.kind !== 'port') return new HostError(code, message);
+  const known = [...getSystemErrorMap()].find(([, [name]]) => name === errno);
+  const address = place.address === '' ? '::' : place.address;
+  const where = `${address}:${place.port}`;
+  const text = `listen ${errno}: ${known?.[1][1] ?? message} ${where}`;
+  const error = new Error(`${text} (${message})`);
+  const fields = { code: errno, errno: known?.[0] ?? 0, syscall: 'listen', address, port: place.port };
+  return Object.assign(error, fields);
+}
+
+/** The address that a claim names for what node passes to bind. */
+export function claimAddress(address: string | null): string {
+  return address !== null && net.isIP(address) > 0 ? address : '';
+}

@@ -1,0 +1,78 @@
+// Makes the servers of this process reachable, by what the environment says (docs/ARCHITECTURE.md §1). In a
+// hosted process it takes the key out of the program's sight, dials the fronts and patches `listen`; in one
+// that somebody else started it patches `listen` to look for a host. Worker threads are left alone.
+
+import { delimiter } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { homeFolder } from '../base/home-folder.ts';
+import { CachePurger, offerPurge } from './cache-purge.ts';
+import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
+import type { ExchangeSocket } from './exchange-socket.ts';
+import { HostJoin } from './host-join.ts';
+import { FrontLinks } from './host-link.ts';
+import type { FrontLinksOptions } from './host-link.ts';
+import { patchJoin } from './join-listen.ts';
+import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
+import { exchangeFrames } from './serve-exchange.ts';
+
+const GRACE_MS = 2000;
+const GRACE_MS_MAX = 3_600_000;
+
+function graceMsOf(text: string | undefined): number {
+  const value = Number(text);
+  return text !== undefined && value >= 0 && value <= GRACE_MS_MAX ? value : GRACE_MS;
+}
+
+/** The process has no front and no hope of one: it must not be left behind. */
+function endAbandoned(graceMs: number, reason: string): void {
+  process.stderr.write(`slipstream: no front reachable for ${graceMs} ms (${reason}); the process ends\n`);
+  process.exit(0);
+}
+
+/**
+ * Installs the drop-in in the main thread. True when it is installed, by this call or before. A child that a
+ * hosted program starts has no key of its own and stays an ordinary process, workers of `cluster` excepted.
+ */
+export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
+  if (isListenPatched()) return true;
+  if (!isMainThread) return false;
+  const paths = (env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter).filter((path) => path !== '');
+  const key = env['SLIPSTREAM_KEY'];
+  if (paths.length > 0 && key !== undefined) {
+    // Whoever opens the inspector later gets a free port: many processes would meet at the usual one.
+    if (!process.execArgv.some((word) => word.startsWith('--inspect'))) process.debugPort = 0;
+    delete env['SLIPSTREAM_KEY'];
+    serveApp(paths, key, env);
+    return true;
+  }
+  if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
+  patchJoin(new HostJoin(homeFolder(env)));
+  return true;
+}
+
+/** Joins a hosted process to its fronts. */
+function serveApp(paths: readonly string[], key: string, env: NodeJS.ProcessEnv): void {
+  const graceMs = graceMsOf(env['SLIPSTREAM_GRACE_MS']);
+  const options: FrontLinksOptions<ExchangeSocket> = {
+    paths,
+    key,
+    graceMs,
+    frames: exchangeFrames(() => appListen.server),
+    onPurged: (answer) => purger.purged(answer),
+    onAbandoned: (reason) => endAbandoned(graceMs, reason),
+  };
+  const title = env['SLIPSTREAM_APP'];
+  if (title !== undefined) options.title = title;
+  const links = new FrontLinks(options);
+  const purger = new CachePurger((purging) => links.sendPurge(purging));
+  offerPurge((purge) => purger.purge(purge));
+  const isWorker = isClusterWorker();
+  const appListen = new AppListen(links, env['PORT'], (server) => {
+    if (isWorker) server.once('listening', () => tellListening(server));
+  });
+  patchListen(appListen);
+  if (isWorker) closeOnDisconnect(() => appListen.servers);
+  else handKeyOn(key);
+  process.on('exit', () => links.flush());
+  links.start();
+}
