@@ -1,0 +1,137 @@
+// The command line and the environment of an app process. Pure but for what this node itself can do:
+// reads no disk, starts nothing.
+
+import { join } from 'node:path';
+import { withoutHostFlags } from './start-script.ts';
+import type { App } from './app-config.ts';
+
+/** How long a regular process lives without any front. */
+export const GRACE_MS = 2000;
+/** How long a debuggee does: somebody may look at it. */
+export const DEBUGGEE_GRACE_MS = 30_000;
+
+/** How a debuggee is started. */
+export interface DebugOptions {
+  /** Where the inspector listens, on 127.0.0.1. */
+  port: number;
+  /** Stop before the first line of the program. */
+  breakAtStart: boolean;
+  /** Wait before that for an inspector session to let it go. */
+  waits?: boolean;
+}
+
+export interface CommandOptions {
+  app: App;
+  /** SLIPSTREAM_FRONTS. */
+  fronts: string;
+  /** SLIPSTREAM_KEY. */
+  key: string;
+  /** PORT. */
+  port: number;
+  /** Absolute path of the preload. */
+  registerPath: string;
+  /** The node to run; default this one. */
+  nodePath?: string;
+  /** Opens the inspector on 127.0.0.1. */
+  debug?: DebugOptions;
+  /** The environment to build on; default that of this process. */
+  inherited?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Command {
+  file: string;
+  args: string[];
+  env: Record<string, string>;
+}
+
+/** Set for this process by whoever started it; wrong for any other. */
+const NOT_INHERITED = new Set([
+  'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID', 'NODE_TEST_CONTEXT',
+  'NODE_INSPECT_RESUME_ON_START', 'VSCODE_INSPECTOR_OPTIONS', 'WATCH_REPORT_DEPENDENCIES', 'PORT',
+  'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID',
+]);
+const OWN_PREFIX = 'SLIPSTREAM_';
+
+/** NODE_OPTIONS without what opens an inspector or watches; undefined when nothing is left. */
+export function inheritedNodeOptions(options: string): string | undefined {
+  const flags = options.match(/(?:[^\s"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
+  const kept = withoutHostFlags(flags);
+  return kept.length === 0 ? undefined : kept.join(' ');
+}
+
+function environment(options: CommandOptions): Record<string, string> {
+  const { app } = options;
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.inherited ?? process.env)) {
+    if (value === undefined || NOT_INHERITED.has(name) || name.startsWith(OWN_PREFIX)) continue;
+    env[name] = value;
+  }
+  const nodeOptions = inheritedNodeOptions(env['NODE_OPTIONS'] ?? '');
+  if (nodeOptions === undefined) delete env['NODE_OPTIONS'];
+  else env['NODE_OPTIONS'] = nodeOptions;
+  return {
+    ...env,
+    PORT: String(options.port),
+    ...app.scriptEnv,
+    ...app.settings.env,
+    // Last: a program that could set these would leave its place.
+    SLIPSTREAM_FRONTS: options.fronts,
+    SLIPSTREAM_KEY: options.key,
+    SLIPSTREAM_GRACE_MS: String(options.debug === undefined ? GRACE_MS : DEBUGGEE_GRACE_MS),
+    SLIPSTREAM_BASE_PATH: app.path.slice(0, -1),
+    SLIPSTREAM_APP: app.name,
+  };
+}
+
+/** True when this node runs TypeScript by itself. */
+function stripsTypes(): boolean {
+  return Boolean((process.features as { typescript?: string | false }).typescript);
+}
+
+/** The flags that make node run the entry, when it does not do so by itself. */
+function typescriptFlags(options: CommandOptions, flags: readonly string[]): string[] {
+  if (!/\.[cm]?tsx?$/.test(options.app.entry)) return [];
+  // Another node may be older; tsx works with all.
+  const isOther = options.nodePath !== undefined && options.nodePath !== process.execPath;
+  if (!isOther && stripsTypes()) return [];
+  const loader = /(?:^|[/=])(?:tsx|ts-node|@swc-node|esbuild-register)(?:$|\/)/;
+  if (flags.some((flag) => loader.test(flag))) return [];
+  // From our own dependency: the app need not have it.
+  return ['--import', import.meta.resolve('tsx')];
+}
+
+/** `node [inspector] [flags] --require preload [--import tsx] entry [arguments]`, and its environment. */
+export function commandOf(options: CommandOptions): Command {
+  const { app, debug } = options;
+  const flags = [...withoutHostFlags(app.settings.nodeArgs), ...withoutHostFlags(app.nodeFlags)];
+  const inspector =
+    debug === undefined
+      ? []
+      : [`--inspect${inspectSuffix(debug)}=127.0.0.1:${debug.port}`];
+  return {
+    file: options.nodePath ?? process.execPath,
+    args: [
+      ...inspector,
+      ...flags,
+      '--require',
+      options.registerPath,
+      ...typescriptFlags(options, flags),
+      join(app.folder, app.entry),
+      ...app.args,
+      ...app.settings.args,
+    ],
+    env: environment(options),
+  };
+}
+
+function inspectSuffix({ breakAtStart, waits = false }: DebugOptions): string {
+  if (breakAtStart) return '-brk';
+  return waits ? '-wait' : '';
+}
+
+/** The command line for people. Holds nothing of the environment. */
+export function describeCommand(command: Command): string {
+  return [command.file, ...command.args]
+    .map((word) => (/^[\w@%+=:,./\\-]+$/.test(word) ? word : JSON.stringify(word)))
+    .join(' ');
+}

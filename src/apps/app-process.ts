@@ -1,0 +1,282 @@
+// One app process: spawns it, feeds process-state.ts with what happens and does what that says. Its
+// process group goes with it, also when this process exits; afterwards nothing of it is left.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { commandOf, describeCommand } from './app-command.ts';
+import { LiveInspector } from './live-inspector.ts';
+import { LineCutter, TextTail } from './process-output.ts';
+import { stepProcess } from './process-state.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import { unreachable } from '../base/assert.ts';
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { Command, CommandOptions } from './app-command.ts';
+import type { ProcessEffect, ProcessEvent, ProcessState } from './process-state.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+
+/** Characters of stderr that are kept. */
+export const STDERR_CHARACTERS_MAX = 65_536;
+/** How long a process that lost its front may take to be ready again. */
+export const LINK_TIMEOUT_MS = 5000;
+/** From SIGTERM to SIGKILL. */
+export const KILL_AFTER_MS = 5000;
+/** How long output may come after the exit: somebody who left the process group may hold the pipe. */
+const OUTPUT_TIMEOUT_MS = 250;
+
+/** How a process ended. */
+export interface ExitReport {
+  code: number | null;
+  signal: string | null;
+  /** The end of what it wrote to stderr. */
+  stderrTail: string;
+  /** Set when there never was a process. */
+  spawnFailure?: string;
+}
+
+/** Who is told. None may throw. */
+export interface ProcessWatcher {
+  changed(process: AppProcess, from: ProcessState): void;
+  /** Nothing new to the process; resolves when its last exchange is over. */
+  askDrain(process: AppProcess): Promise<void>;
+  forget(process: AppProcess): void;
+  output(process: AppProcess, stream: 'stdout' | 'stderr', line: string): void;
+}
+
+export interface ProcessOptions extends CommandOptions {
+  /** Names the process to the front. */
+  id: string;
+  clock: Clock;
+  log: Log;
+  watcher: ProcessWatcher;
+}
+
+const HAS_GROUPS = process.platform !== 'win32';
+
+/** A child process and what is known of it. It is spawned by its constructor. */
+export class AppProcess {
+  readonly id: string;
+  readonly command: Command;
+  readonly debugPort: number | undefined;
+  /** Of a regular process: closed until somebody opens it. */
+  readonly inspector: LiveInspector;
+  /** Resolves when there is a process. @throws HostError APP_SPAWN_FAILED */
+  readonly spawned: Promise<void>;
+  /** Resolves when nothing of the process is left. Never rejects. */
+  readonly exited: Promise<ExitReport>;
+  #options: ProcessOptions;
+  #state: ProcessState = { kind: 'starting' };
+  #child: ChildProcess | undefined;
+  #deadline: Timer | undefined;
+  #stderr = new TextTail(STDERR_CHARACTERS_MAX);
+  #startedAtMs: number;
+  #readyAtMs: number | undefined;
+  #exit: ExitReport | undefined;
+  #killAfterMs = KILL_AFTER_MS;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.inspector = new LiveInspector(options.clock);
+    this.#startedAtMs = options.clock.now();
+    this.debugPort = options.debug?.port;
+    this.command = commandOf(options);
+    this.spawned = this.#spawn();
+    this.spawned.catch(() => {}); // Also told by `exited`; not everybody awaits both.
+    this.exited = this.#awaitExit();
+    this.#run('deadline-start');
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Set once it has ended. */
+  get exit(): ExitReport | undefined {
+    return this.#exit;
+  }
+
+  get stderrTail(): string {
+    return this.#stderr.text();
+  }
+
+  /** How long ago it was started, in ms. */
+  get ageMs(): number {
+    return this.#options.clock.now() - this.#startedAtMs;
+  }
+
+  /** How long ago it first listened, in ms; 0 when it never did. */
+  get servedMs(): number {
+    return this.#readyAtMs === undefined ? 0 : this.#options.clock.now() - this.#readyAtMs;
+  }
+
+  get describedCommand(): string {
+    return describeCommand(this.command);
+  }
+
+  /** Ends it: SIGTERM now, SIGKILL to its group after `killAfterMs`. Resolves when it is gone. */
+  async stop(killAfterMs: number = KILL_AFTER_MS): Promise<void> {
+    this.#killAfterMs = Math.min(this.#killAfterMs, killAfterMs);
+    if (this.#state.kind === 'stopping') this.#run('deadline-kill');
+    else this.handle('stop');
+    await this.exited;
+  }
+
+  /** SIGKILL to its group, at once and synchronously. What follows is told as usual. */
+  killNow(): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined || this.#exit !== undefined) return;
+    try {
+      if (HAS_GROUPS) process.kill(-pid, 'SIGKILL');
+      else this.#child!.kill('SIGKILL');
+    } catch (error) {
+      // ESRCH: the group is empty. EPERM: what is left of it changed its user and is out of reach.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ESRCH') this.#options.log.warn('kill-failed', { pid, reason: messageOf(error) });
+    }
+  }
+
+  /** Takes an event and does what it leads to. */
+  handle(event: ProcessEvent): void {
+    const from = this.#state;
+    const [state, effects] = stepProcess(from, event);
+    this.#state = state;
+    if (state.kind === 'ready') this.#readyAtMs ??= this.#options.clock.now();
+    for (const effect of effects) this.#run(effect);
+    if (state === from) return;
+    const change = { process: this.id, pid: this.pid, from: from.kind, on: event, to: state.kind };
+    this.#options.log.debug('process-changed', change);
+    this.#options.watcher.changed(this, from);
+  }
+
+  async #spawn(): Promise<void> {
+    const { folder } = this.#options.app;
+    try {
+      const child = spawn(this.command.file, this.command.args, {
+        cwd: folder,
+        env: this.command.env,
+        detached: HAS_GROUPS,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        windowsHide: true,
+      });
+      this.#child = child;
+      // Without a listener a failed kill would end this process.
+      child.on('error', (error) => this.#options.log.debug('process-error', { reason: messageOf(error) }));
+      // There are no pipes when the machine has no descriptors left.
+      if (child.stdout) this.#read(child.stdout, 'stdout');
+      if (child.stderr) this.#read(child.stderr, 'stderr');
+      await once(child, 'spawn');
+    } catch (error) {
+      const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+      const reason = isFolder ? messageOf(error) : `the folder ${folder} does not exist`;
+      const message = `app "${this.#options.app.name}" has no process: ${reason}`;
+      throw new HostError('APP_SPAWN_FAILED', message, { cause: error });
+    }
+  }
+
+  async #awaitExit(): Promise<ExitReport> {
+    const report = await this.#report();
+    this.#exit = report;
+    this.handle('exited');
+    return report;
+  }
+
+  async #report(): Promise<ExitReport> {
+    const child = this.#child;
+    // Asked for before any wait: the exit may come first.
+    const exit = child === undefined ? undefined : exitOf(child);
+    const closed = child === undefined ? undefined : once(child, 'close');
+    closed?.catch(() => {}); // The 'error' of a failed spawn; `spawned` tells it.
+    try {
+      await this.spawned;
+    } catch (error) {
+      return { code: null, signal: null, stderrTail: '', spawnFailure: messageOf(error) };
+    }
+    const { code, signal } = await exit!;
+    this.killNow(); // Its children must not outlive it.
+    await Promise.race([closed, this.#wait(OUTPUT_TIMEOUT_MS)]);
+    child!.stdout?.destroy();
+    child!.stderr?.destroy();
+    return { code, signal, stderrTail: this.#stderr.text() };
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(delayMs, resolve));
+  }
+
+  #read(stream: Readable, name: 'stdout' | 'stderr'): void {
+    const { watcher } = this.#options;
+    const lines = new LineCutter((line) => {
+      if (name === 'stderr') this.inspector.hear(line);
+      watcher.output(this, name, line);
+    });
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      if (name === 'stderr') this.#stderr.push(text);
+      lines.push(text);
+    });
+    stream.on('close', () => lines.end());
+    stream.on('error', (error) => this.#options.log.debug('output-lost', { reason: messageOf(error) }));
+  }
+
+  #setDeadline(delayMs: number | undefined): void {
+    this.#deadline?.stop();
+    this.#deadline =
+      delayMs === undefined
+        ? undefined
+        : this.#options.clock.after(delayMs, () => this.handle('late'));
+  }
+
+  #run(effect: ProcessEffect): void {
+    const { settings } = this.#options.app;
+    // A debuggee may stand at a breakpoint for days: it is never late.
+    const isPatient = this.#options.debug !== undefined;
+    switch (effect) {
+      case 'ask-drain':
+        this.#drain();
+        return;
+      case 'forget':
+        this.#options.watcher.forget(this);
+        return;
+      case 'terminate':
+        this.#child?.kill('SIGTERM');
+        return;
+      case 'kill':
+        this.killNow();
+        return;
+      case 'deadline-none':
+        return this.#setDeadline(undefined);
+      case 'deadline-link':
+        return this.#setDeadline(isPatient ? undefined : LINK_TIMEOUT_MS);
+      case 'deadline-start':
+        return this.#setDeadline(isPatient ? undefined : settings.startTimeoutMs);
+      case 'deadline-drain':
+        return this.#setDeadline(settings.gracefulShutdownTimeoutMs);
+      case 'deadline-kill':
+        return this.#setDeadline(this.#killAfterMs);
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #drain(): void {
+    const { watcher, log } = this.#options;
+    watcher.askDrain(this).then(
+      () => this.handle('drained'),
+      // Then the deadline ends it.
+      (error: unknown) => log.warn('drain-failed', { process: this.id, reason: messageOf(error) }),
+    );
+  }
+}
+
+async function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+}

@@ -1,0 +1,402 @@
+// The app room: which processes run, and why. It finds apps in folders, starts their processes when a
+// request waits, replaces them and ends them. The host joins it with the front through FrontControl.
+
+import { randomBytes } from 'node:crypto';
+import { AppProcess } from './app-process.ts';
+import { AppLogs } from './app-logs.ts';
+import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
+import { isLive } from './process-state.ts';
+import { residentBytes } from './process-memory.ts';
+import { Pool } from './pool.ts';
+import { UsageWatch } from './usage-watch.ts';
+import { assert } from '../base/assert.ts';
+import { HostError } from '../base/host-error.ts';
+import { nearestName } from '../base/setting.ts';
+import type { DebugOptions } from './app-command.ts';
+import type { App, AppSettingsSource } from './app-config.ts';
+import type { ProcessWatcher } from './app-process.ts';
+import type { AppStatus } from './app-status.ts';
+import type { Debuggee, PoolOptions } from './pool-options.ts';
+import type { RequestCounts } from './usage-watch.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { ExpectedProcess, Failure } from '../wire/front-messages.ts';
+
+export { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from './app-config.ts';
+export { discoverApps } from './discover.ts';
+export type { DebugOptions } from './app-command.ts';
+export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
+export type { ExitReport } from './app-process.ts';
+export type { AppStatus } from './app-status.ts';
+export type { AppLogs, PrintedLine } from './app-logs.ts';
+export type { Debuggee } from './pool-options.ts';
+export type { RequestCounts } from './usage-watch.ts';
+export { residentBytes } from './process-memory.ts';
+
+/** What the room asks of the front; the host passes it on. None may throw. */
+export interface FrontControl {
+  /** The process is about to dial. */
+  expect(process: ExpectedProcess): void;
+  /** The process is gone or given up. */
+  forget(process: string): void;
+  /** Nothing new to the process; resolves when it has no exchange left. */
+  retire(process: string): Promise<void>;
+  /** The requests that wait for the group get this. */
+  failed(group: string, failure: Failure): void;
+  /** Files of an app that has a debuggee changed. */
+  debuggeeOutdated?(appPath: string): void;
+  /** The set of apps changed, or what an app's routes are made of: make the routes again from `list()`. */
+  appsChanged(): void;
+  /** Requests by process id. Absent: limits on them, and idle stops, do nothing. */
+  requestCounts?(): Promise<ReadonlyMap<string, RequestCounts>>;
+}
+
+/** A line that a process printed. */
+export interface AppOutput {
+  app: string;
+  pid: number | undefined;
+  stream: 'stdout' | 'stderr';
+  /** Without its end; a very long one comes in pieces. */
+  line: string;
+}
+
+export interface AppsOptions {
+  /** Absolute path of the folder with the apps. */
+  root: string;
+  settings: AppSettingsSource;
+  front: FrontControl;
+  /** SLIPSTREAM_FRONTS. */
+  fronts: string;
+  /** PORT. */
+  port: number;
+  /** Absolute path of the preload, in CommonJS. */
+  registerPath: string;
+  log: Log;
+  clock: Clock;
+  /** The node that runs apps. Default: the one that runs this. */
+  nodePath?: string;
+  /** Gets what processes print. Default: a log line `app-output`. */
+  output?: (output: AppOutput) => void;
+  /** Where log files are kept, a folder an app. Default: no files. */
+  logsFolder?: string;
+}
+
+/** The room. Made by {@link createApps}; ended by `stop` or `stopNow`. */
+export interface Apps {
+  /** Looks at the folders. True when apps came, went or are run otherwise; `appsChanged` told it then. */
+  scan(): Promise<boolean>;
+  /** In the order of their paths. */
+  list(): readonly App[];
+  status(): AppStatus[];
+  /** What the apps print. */
+  readonly logs: AppLogs;
+  /** The app with this name or path. @throws HostError APP_UNKNOWN */
+  find(name: string): App;
+  /** Starts what is missing, also after `pause`. Resolves when all is ready, or with why it is not. */
+  start(app: App): Promise<Failure | undefined>;
+  /** Ends the processes, after the requests that they have; requests are refused until `start`. */
+  pause(app: App): Promise<void>;
+  /** New processes take over. Resolves when they have, or with why not; the old ones stay then. */
+  reload(app: App, reason: string): Promise<Failure | 'not-running' | undefined>;
+  /** Other settings from now on: apps that run and whose settings changed are reloaded. */
+  configure(settings: AppSettingsSource): Promise<void>;
+  /** The front has a request for the group and no process. Harmless when one is starting. */
+  activate(group: string): void;
+  /** A server of the process listens. */
+  ready(process: string): void;
+  /** Its last server closed. */
+  unready(process: string): void;
+  /** Its link to the front broke. */
+  unlinked(process: string): void;
+  /**
+   * Replaces the app's processes by one with its inspector open. Resolves when it is spawned; whether the
+   * inspector answers is the caller's business. The app has no debuggee now: that is asserted.
+   * @throws HostError APP_SPAWN_FAILED, APP_STOPPED, ROUTE_NOT_FOUND
+   */
+  startDebuggee(app: App, options: DebugOptions): Promise<Debuggee>;
+  /**
+   * Opens the inspector of a process that serves; it goes on serving. `kill` of the result leaves it alone.
+   * @throws HostError DEBUGGER_NOT_RUNNING, DEBUGGEE_UNREACHABLE, ROUTE_NOT_FOUND
+   */
+  openInspector(app: App, pid: number | undefined): Promise<Debuggee & { port: number }>;
+  /** To be called once for each new front: the processes that it must know. */
+  frontRestarted(): ExpectedProcess[];
+  /** Ends all processes: SIGTERM now, SIGKILL to their groups after `graceMs`. Nothing is started again. */
+  stop(graceMs: number): Promise<void>;
+  /** Ends all processes with SIGKILL, synchronously. Nothing is started again. */
+  stopNow(): void;
+}
+
+/** A process that the front was told of. */
+interface Known {
+  process: AppProcess;
+  expected: ExpectedProcess;
+}
+
+class AppRoom implements Apps {
+  #options: AppsOptions;
+  /** By group. */
+  #pools = new Map<string, Pool>();
+  /** Pools of apps that are gone, until their last process is. */
+  #oldPools = new Set<Pool>();
+  /** By process id. */
+  #known = new Map<string, Known>();
+  #processesStarted = 0;
+  #scan: Promise<boolean> | undefined;
+  #nextScan: Promise<boolean> | undefined;
+  #isStopped = false;
+  readonly logs: AppLogs;
+  readonly #usage: UsageWatch;
+  readonly #onExit = (): void => this.stopNow();
+
+  constructor(options: AppsOptions) {
+    this.#options = options;
+    const { clock, log, front, logsFolder } = options;
+    this.logs = new AppLogs({ logsFolder, log });
+    this.#usage = new UsageWatch({
+      clock,
+      log,
+      residentBytes,
+      pools: () => this.#pools.values(),
+      requestCounts: async () => (await front.requestCounts?.()) ?? new Map<string, RequestCounts>(),
+    });
+    // The host may end without `stop`: an uncaught error, process.exit.
+    process.on('exit', this.#onExit);
+  }
+
+  scan(): Promise<boolean> {
+    if (this.#scan === undefined) return this.#startScan();
+    // The running one may have passed what this caller knows to be new.
+    this.#nextScan ??= this.#scan.then(
+      () => this.#startScan(),
+      () => this.#startScan(),
+    );
+    return this.#nextScan;
+  }
+
+  #startScan(): Promise<boolean> {
+    this.#nextScan = undefined;
+    const scan = this.#scanNow().finally(() => {
+      if (this.#scan === scan) this.#scan = undefined;
+    });
+    this.#scan = scan;
+    return scan;
+  }
+
+  async #scanNow(): Promise<boolean> {
+    const { root, settings, log } = this.#options;
+    const apps = await discoverApps(root, settings, log);
+    if (this.#isStopped) return false;
+    let isChanged = false;
+    const gone = new Set(this.#pools.keys());
+    for (const app of apps) {
+      gone.delete(app.group);
+      const pool = this.#pools.get(app.group);
+      if (pool !== undefined && isSameApp(pool.app, app)) continue;
+      isChanged = true;
+      if (pool !== undefined) {
+        const isConfigured = JSON.stringify(pool.app.settings) !== JSON.stringify(app.settings);
+        pool.update(app);
+        if (isConfigured) pool.reload('its settings changed');
+        continue;
+      }
+      const added = new Pool(app, this.#poolOptions(app.group));
+      this.#pools.set(app.group, added);
+      log.info('app-found', { app: app.name, path: app.path, entry: app.entry });
+      if (app.settings.start === 'always') added.start();
+    }
+    for (const group of gone) {
+      isChanged = true;
+      this.#remove(group);
+    }
+    if (isChanged) this.#options.front.appsChanged();
+    return isChanged;
+  }
+
+  #remove(group: string): void {
+    const pool = this.#pools.get(group);
+    if (pool === undefined) return;
+    this.#pools.delete(group);
+    this.#options.log.info('app-gone', { app: pool.app.name, path: pool.app.path });
+    this.#oldPools.add(pool);
+    pool.retire();
+    const ends = pool.processes.map((process) => process.exited);
+    void Promise.all(ends).then(() => {
+      this.#oldPools.delete(pool);
+      if (!this.#pools.has(group)) this.logs.forget(pool.app);
+    });
+  }
+
+  list(): readonly App[] {
+    return [...this.#pools.values()]
+      .map((pool) => pool.app)
+      .sort((left, right) => (left.path < right.path ? -1 : 1));
+  }
+
+  status(): AppStatus[] {
+    return this.list().map((app) => this.#pools.get(app.group)!.status());
+  }
+
+  find(name: string): App {
+    const path = `/${name.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/');
+    const apps = this.list();
+    const app = apps.find((one) => one.name === name) ?? apps.find((one) => one.path === path);
+    if (app !== undefined) return app;
+    const near = nearestName(name, apps.map((one) => one.name));
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+    throw new HostError('APP_UNKNOWN', `there is no app "${name}"${hint}`);
+  }
+
+  async start(app: App): Promise<Failure | undefined> {
+    const pool = this.#poolOf(app);
+    const outcome = pool.outcome.wait();
+    pool.start();
+    return pool.isWhole ? undefined : outcome;
+  }
+
+  async pause(app: App): Promise<void> {
+    const pool = this.#poolOf(app);
+    pool.pause();
+    await Promise.all(pool.processes.map((process) => process.exited));
+  }
+
+  async reload(app: App, reason: string): Promise<Failure | 'not-running' | undefined> {
+    const pool = this.#poolOf(app);
+    const outcome = pool.outcome.wait();
+    return pool.reload(reason) ? outcome : 'not-running';
+  }
+
+  async configure(settings: AppSettingsSource): Promise<void> {
+    this.#options = { ...this.#options, settings };
+    await this.scan();
+  }
+
+  #poolOf(app: App): Pool {
+    const pool = this.#pools.get(app.group);
+    if (pool === undefined) throw new HostError('ROUTE_NOT_FOUND', `app "${app.name}" is not there any more`);
+    return pool;
+  }
+
+  activate(group: string): void {
+    const pool = this.#pools.get(group);
+    if (pool !== undefined) {
+      pool.activate();
+      return;
+    }
+    // The app went away between the request and this message.
+    const message = `no app serves the group "${group}"`;
+    this.#options.front.failed(group, { status: 404, code: 'ROUTE_NOT_FOUND', message, developer: [] });
+  }
+
+  ready(process: string): void {
+    this.#known.get(process)?.process.handle('ready');
+  }
+
+  unready(process: string): void {
+    this.#known.get(process)?.process.handle('unready');
+  }
+
+  unlinked(process: string): void {
+    this.#known.get(process)?.process.handle('unlinked');
+  }
+
+  async startDebuggee(app: App, options: DebugOptions): Promise<Debuggee> {
+    return this.#poolOf(app).startDebuggee(options);
+  }
+
+  async openInspector(app: App, pid: number | undefined): Promise<Debuggee & { port: number }> {
+    return this.#poolOf(app).openInspector(pid);
+  }
+
+  frontRestarted(): ExpectedProcess[] {
+    for (const pool of this.#allPools()) pool.frontRestarted();
+    return [...this.#known.values()]
+      .filter(({ process }) => isLive(process.state))
+      .map(({ expected }) => expected);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#usage.close();
+    await Promise.all(this.#allPools().map((pool) => pool.stop(graceMs)));
+    await this.logs.close();
+    process.off('exit', this.#onExit);
+  }
+
+  stopNow(): void {
+    this.#isStopped = true;
+    for (const pool of this.#allPools()) pool.stopNow();
+    process.off('exit', this.#onExit);
+  }
+
+  #allPools(): Pool[] {
+    return [...this.#pools.values(), ...this.#oldPools];
+  }
+
+  #poolOptions(group: string): PoolOptions {
+    const { clock, log, front } = this.#options;
+    return {
+      clock,
+      log,
+      launch: (app, changed, debug) => this.#launch(app, changed, debug),
+      rediscover: (app) => rediscoverApp(app, this.#options.settings),
+      failed: (name, failure) => front.failed(name, failure),
+      debuggeeOutdated: (app) => front.debuggeeOutdated?.(app.path),
+      altered: (app) => {
+        if (app === undefined) this.#remove(group);
+        front.appsChanged();
+      },
+    };
+  }
+
+  #launch(app: App, changed: ProcessWatcher['changed'], debug: DebugOptions | undefined): AppProcess {
+    assert(!this.#isStopped, 'nothing is started after a stop');
+    const { front, log, clock, fronts, port, registerPath, nodePath } = this.#options;
+    this.#processesStarted += 1;
+    const id = `${app.group}#${this.#processesStarted}`;
+    const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group: app.group };
+    // Before the process can dial.
+    front.expect(expected);
+    const process = new AppProcess({
+      app, id, key: expected.key, fronts, port, registerPath, clock, log: log.with({ app: app.name }),
+      watcher: this.#watcher(app, changed),
+      ...(nodePath === undefined ? {} : { nodePath }),
+      ...(debug === undefined ? {} : { debug }),
+    });
+    this.#known.set(id, { process, expected });
+    if (process.pid !== undefined) {
+      expected.pid = process.pid;
+      front.expect(expected);
+    }
+    // Behind the turn: the end of its output may bring a last line.
+    void process.exited.then(() => setImmediate(() => void this.logs.closeProcess(app, process.pid ?? 0)));
+    log.info('app-starting', { app: app.name, process: id, command: process.describedCommand });
+    return process;
+  }
+
+  #watcher(app: App, changed: ProcessWatcher['changed']): ProcessWatcher {
+    const { front, log, output } = this.#options;
+    return {
+      changed: (process, from) => {
+        changed(process, from);
+        this.#usage.wake();
+      },
+      askDrain: (process) => front.retire(process.id),
+      forget: (process) => {
+        // Told once: a process that was given up is forgotten before it ends.
+        if (this.#known.delete(process.id)) front.forget(process.id);
+      },
+      output: (process, stream, line) => {
+        this.logs.write(app, { pid: process.pid ?? 0, stream, line });
+        const printed: AppOutput = { app: app.name, pid: process.pid, stream, line };
+        if (output === undefined) log.info('app-output', { ...printed });
+        else output(printed);
+      },
+    };
+  }
+}
+
+/** Makes the room. It knows no app before its first `scan`. */
+export function createApps(options: AppsOptions): Apps {
+  return new AppRoom(options);
+}

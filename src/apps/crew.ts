@@ -1,0 +1,69 @@
+// The processes of one app, by what they are for. A process is in one set at a time, or in none once it ended.
+//
+//   regular   serve the app                       next      start beside them after a change
+//   debuggee  has the app to itself               leaving   finish what they have, then go
+
+import { isLive } from './process-state.ts';
+import type { AppProcess } from './app-process.ts';
+import type { PoolSituation } from './recycle-policy.ts';
+
+/** See the head of this file. The pool moves processes between the sets. */
+export class Crew {
+  regular = new Set<AppProcess>();
+  next: Set<AppProcess> | undefined;
+  debuggee: AppProcess | undefined;
+  readonly leaving = new Set<AppProcess>();
+
+  /** All that live or end. */
+  get all(): AppProcess[] {
+    const debuggee = this.debuggee === undefined ? [] : [this.debuggee];
+    return [...this.regular, ...(this.next ?? []), ...debuggee, ...this.leaving];
+  }
+
+  get hasLive(): boolean {
+    return this.debuggee !== undefined || this.regular.size > 0;
+  }
+
+  get pids(): number[] {
+    return this.all.filter((process) => isLive(process.state)).flatMap((process) => process.pid ?? []);
+  }
+
+  /** Some regular process gets requests. */
+  get isServing(): boolean {
+    return [...this.regular].some((process) => process.state.kind === 'ready');
+  }
+
+  get situation(): PoolSituation {
+    if (this.debuggee !== undefined) return 'debug';
+    if (this.next !== undefined) return 'recycling';
+    if (this.regular.size === 0) return 'idle';
+    const isStarting = [...this.regular].every((process) => process.state.kind === 'starting');
+    return isStarting ? 'starting' : 'serving';
+  }
+
+  /** The app has `count` regular processes, all ready, and none that shall replace them. */
+  isWhole(count: number): boolean {
+    const isReady = [...this.regular].every((process) => process.state.kind === 'ready');
+    return isReady && this.regular.size >= count && this.next === undefined;
+  }
+
+  /** The next ones become the regular ones. */
+  promote(next: Set<AppProcess>): void {
+    this.regular = next;
+    this.next = undefined;
+  }
+
+  /** All but the debuggee finish what they have and go. */
+  retireRegular(): void {
+    const old = [...this.regular, ...(this.next ?? [])];
+    this.regular.clear();
+    this.next = undefined;
+    this.leave(old);
+  }
+
+  /** They finish what they have and go. They are in no other set when their states change. */
+  leave(processes: readonly AppProcess[]): void {
+    for (const process of processes) this.leaving.add(process);
+    for (const process of processes) process.handle('retire');
+  }
+}

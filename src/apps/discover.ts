@@ -1,0 +1,261 @@
+// Which folders are apps. Found without configuration: a package.json that says what to run, or a file
+// with one of a few names. Folders in an app are not searched, so that its libraries do not become apps.
+
+import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, isAbsolute, join, posix, sep } from 'node:path';
+import { settingsAt } from './app-config.ts';
+import { parseStartScript, withoutHostFlags } from './start-script.ts';
+import { messageOf } from '../base/host-error.ts';
+import type { App, AppSettingsSource, FolderSettings } from './app-config.ts';
+import type { StartScript } from './start-script.ts';
+import type { Log } from '../base/log.ts';
+
+/** Folders below the root that are searched: a/b/c/d/e/f. */
+export const DEPTH_MAX = 6;
+/** Entries of folders that one search looks at. */
+export const ENTRIES_MAX = 10_000;
+const PACKAGE_BYTES_MAX = 1_048_576;
+
+const ENTRY_STEMS = ['server', 'app', 'index', 'main'];
+const ENTRY_ENDINGS = ['.js', '.mjs', '.cjs', '.ts', '.mts'];
+const ENTRY_NAMES = ENTRY_STEMS.flatMap((stem) => ENTRY_ENDINGS.map((ending) => stem + ending));
+
+/** The settings of a folder's own files, where the host reads such files. */
+function ofFolder(source: AppSettingsSource, folder: string, path: string): FolderSettings | undefined {
+  return source.ofFolder?.(folder, path);
+}
+
+/** The file that settings name; '' when they name none. */
+function namedEntry(source: AppSettingsSource, path: string, own: FolderSettings | undefined): string {
+  const overrides = Object.hasOwn(source.overrides, path) ? source.overrides[path]! : {};
+  return overrides.entry ?? own?.settings.entry ?? own?.entry ?? '';
+}
+
+/** How a folder is run. */
+export interface Program {
+  entry: string;
+  nodeFlags: readonly string[];
+  args: readonly string[];
+  scriptEnv: Readonly<Record<string, string>>;
+  problem: string | undefined;
+}
+
+export type Verdict =
+  | { kind: 'app'; program: Program }
+  /** It says what to run, but that file is not there. An app only if no folder below is one. */
+  | { kind: 'incomplete'; program: Program }
+  | { kind: 'none' };
+
+interface PackageFile {
+  main?: string;
+  start?: string;
+  problem?: string;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/** Runs `look` on a disk that may deny it; then there is nothing. */
+function ifReadable<Value>(look: () => Value): Value | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return undefined;
+    throw error;
+  }
+}
+
+function readPackage(folder: string): PackageFile {
+  const path = join(folder, 'package.json');
+  const size = ifReadable(() => statSync(path, { throwIfNoEntry: false }))?.size;
+  if (size === undefined) return {};
+  if (size > PACKAGE_BYTES_MAX) {
+    return { problem: `its package.json has more than ${PACKAGE_BYTES_MAX} bytes` };
+  }
+  const text = ifReadable(() => readFileSync(path, 'utf8'));
+  if (text === undefined) return { problem: 'its package.json cannot be read' };
+  let content: unknown;
+  try {
+    content = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    return { problem: `its package.json is not valid JSON: ${messageOf(error).slice(0, 200)}` };
+  }
+  if (typeof content !== 'object' || content === null) {
+    return { problem: 'its package.json is not a JSON object' };
+  }
+  const { main, scripts } = content as { main?: unknown; scripts?: { start?: unknown } | null };
+  const start = typeof scripts === 'object' ? scripts?.start : undefined;
+  const found: PackageFile = {};
+  if (typeof main === 'string' && main.trim() !== '') found.main = main;
+  if (typeof start === 'string') found.start = start;
+  return found;
+}
+
+/** The path of `file` as node takes it, relative to its folder; undefined when it leads out of the folder. */
+function insideFolder(file: string): string | undefined {
+  const slashes = sep === '\\' ? file.replaceAll('\\', '/') : file;
+  if (isAbsolute(file) || posix.isAbsolute(slashes) || slashes.includes('\0')) return undefined;
+  const path = posix.normalize(slashes).replace(/\/$/, '');
+  return path === '..' || path.startsWith('../') ? undefined : path;
+}
+
+/** Resolves a file as node does: as it is, with an ending, as a folder with an index. */
+function resolveFile(folder: string, file: string): string | undefined {
+  const path = insideFolder(file);
+  if (path === undefined || path === '.') return undefined;
+  const candidates = [path, `${path}.js`, posix.join(path, 'index.js')];
+  return candidates.find((candidate) => ifReadable(() => isFile(join(folder, candidate))) === true);
+}
+
+function programOf(entry: string, script?: StartScript, problem?: string): Program {
+  return {
+    entry,
+    nodeFlags: withoutHostFlags(script?.flags ?? []),
+    args: script?.args ?? [],
+    scriptEnv: script?.env ?? {},
+    problem,
+  };
+}
+
+/**
+ * Whether a folder is an app, and what it runs: the file of a start script, else `main`, else a file with
+ * a known name. `names` are the entries of the folder; `named` is the file that its settings name.
+ * Never throws for what is on the disk.
+ */
+export function inspectFolder(folder: string, names: readonly string[], named?: string): Verdict {
+  if (named !== undefined && named !== '') {
+    const entry = resolveFile(folder, named);
+    if (entry !== undefined) return { kind: 'app', program: programOf(entry) };
+    const problem = `its settings name ${JSON.stringify(named)}, which is no file in its folder`;
+    return { kind: 'app', program: programOf(insideFolder(named) ?? '.', undefined, problem) };
+  }
+  const content: PackageFile = names.includes('package.json') ? readPackage(folder) : {};
+  const script = content.start === undefined ? undefined : parseStartScript(content.start);
+  const main = content.main === undefined ? undefined : resolveFile(folder, content.main);
+  const known = ENTRY_NAMES.find(
+    (name) => names.includes(name) && ifReadable(() => isFile(join(folder, name))) === true,
+  );
+  if (script !== undefined) {
+    const isFolder = insideFolder(script.file) === '.';
+    const entry = isFolder ? (main ?? known) : resolveFile(folder, script.file);
+    if (entry !== undefined) return { kind: 'app', program: programOf(entry, script) };
+  }
+  const entry = main ?? known;
+  if (entry !== undefined) {
+    return { kind: 'app', program: programOf(entry, undefined, content.problem) };
+  }
+  const absent = insideFolder(script?.file ?? content.main ?? '.');
+  if (absent === undefined || absent === '.') return { kind: 'none' };
+  const problem = `its package.json names ${JSON.stringify(absent)}, which does not exist`;
+  return { kind: 'incomplete', program: programOf(absent, script, problem) };
+}
+
+/** Encodes what cannot stand in a path of a URL; what browsers send as it is stays as it is. */
+function encodeSegment(name: string): string {
+  return encodeURIComponent(name.replace(/\p{Surrogate}/gu, '\uFFFD')).replace(
+    /%(?:40|3A|24|26|2B|2C|3B|3D)/g,
+    (encoded) => decodeURIComponent(encoded),
+  );
+}
+
+/** One search. Counts what it looks at. */
+interface Search {
+  root: string;
+  source: AppSettingsSource;
+  log: Log;
+  apps: App[];
+  entriesLeft: number;
+  isCut: boolean;
+}
+
+function pathOf(folders: readonly string[]): string {
+  return folders.length === 0 ? '/' : `/${folders.map(encodeSegment).join('/')}/`;
+}
+
+function makeApp(search: Pick<Search, 'root' | 'source'>, folders: string[], program: Program): App {
+  const path = pathOf(folders);
+  const own = ofFolder(search.source, join(search.root, ...folders), path);
+  return {
+    name: folders.length === 0 ? basename(search.root) || 'root' : folders.join('/'),
+    path,
+    folder: join(search.root, ...folders),
+    group: `app:${path}`,
+    settings: settingsAt(search.source, path, own),
+    ...program,
+  };
+}
+
+/** `above`: real paths of the folder and those above it; a link back to one of them would never end. */
+async function searchFolder(search: Search, folders: string[], above: readonly string[]): Promise<void> {
+  const folder = join(search.root, ...folders);
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    search.log.debug('folder-unreadable', { folder, reason: messageOf(error) });
+    return;
+  }
+  const own = ofFolder(search.source, folder, pathOf(folders));
+  const verdict = inspectFolder(folder, names, namedEntry(search.source, pathOf(folders), own));
+  if (verdict.kind === 'app') {
+    search.apps.push(makeApp(search, folders, verdict.program));
+    return;
+  }
+  const before = search.apps.length;
+  if (folders.length < DEPTH_MAX) {
+    for (const name of names.toSorted()) {
+      if (name === 'node_modules' || name.startsWith('.')) continue;
+      search.entriesLeft -= 1;
+      if (search.entriesLeft < 0) {
+        search.isCut = true;
+        break;
+      }
+      const path = join(folder, name);
+      if (ifReadable(() => statSync(path, { throwIfNoEntry: false }))?.isDirectory() !== true) continue;
+      const real = ifReadable(() => realpathSync(path));
+      if (real === undefined || above.includes(real)) continue;
+      await searchFolder(search, [...folders, name], [...above, real]);
+    }
+  }
+  if (verdict.kind === 'incomplete' && search.apps.length === before) {
+    search.apps.push(makeApp(search, folders, verdict.program));
+  }
+}
+
+/**
+ * All apps below `root`, which may be one itself, in the order of their paths. Looks at
+ * {@link DEPTH_MAX} levels and `entriesMax` entries at most; a search that is cut is logged.
+ */
+export async function discoverApps(
+  root: string,
+  source: AppSettingsSource,
+  log: Log,
+  entriesMax: number = ENTRIES_MAX,
+): Promise<App[]> {
+  const search: Search = { root, source, log, apps: [], entriesLeft: entriesMax, isCut: false };
+  const real = ifReadable(() => realpathSync(root));
+  if (real === undefined) return [];
+  await searchFolder(search, [], [real]);
+  if (search.isCut) log.warn('discovery-cut', { root, entriesMax });
+  return search.apps.sort((left, right) => (left.path < right.path ? -1 : 1));
+}
+
+/**
+ * Looks at the folder of a known app again: what to run may have changed since. Undefined when it is no
+ * app any more.
+ */
+export function rediscoverApp(app: App, source: AppSettingsSource): App | undefined {
+  const names = ifReadable(() => readdirSync(app.folder));
+  if (names === undefined) return undefined;
+  const own = ofFolder(source, app.folder, app.path);
+  const verdict = inspectFolder(app.folder, names, namedEntry(source, app.path, own));
+  if (verdict.kind === 'none') return undefined;
+  return { ...app, settings: settingsAt(source, app.path, own), ...verdict.program };
+}
+
+/** True when both are started in the same way and found at the same URLs. */
+export function isSameApp(left: App, right: App): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

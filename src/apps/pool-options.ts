@@ -1,0 +1,71 @@
+// What a pool needs from the room, and what it gives for a debugger.
+
+import { HostError } from '../base/host-error.ts';
+import type { DebugOptions } from './app-command.ts';
+import type { App } from './app-config.ts';
+import type { AppProcess, ExitReport, ProcessWatcher } from './app-process.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Failure } from '../wire/front-messages.ts';
+
+/** The process that has an app while it is debugged. */
+export interface Debuggee {
+  readonly pid: number;
+  /** Names it to the front. */
+  readonly process: string;
+  /** Resolves when nothing of it is left. Never rejects. */
+  readonly exited: Promise<ExitReport>;
+  /** SIGTERM, then SIGKILL to its group after 500 ms. Resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+export type OnProcessChanged = ProcessWatcher['changed'];
+
+/** What a pool needs from the room. */
+export interface PoolOptions {
+  clock: Clock;
+  log: Log;
+  /** Starts a process and makes it known to the front. */
+  launch(app: App, changed: OnProcessChanged, debug?: DebugOptions): AppProcess;
+  /** The requests that wait for the app get this. */
+  failed(group: string, failure: Failure): void;
+  /** Files changed that the debuggee of the app was started with. */
+  debuggeeOutdated?(app: App): void;
+  /** The app as its folder is now; undefined: it is no app any more. */
+  rediscover(app: App): App | undefined;
+  /** The folder says otherwise than before how the app is run; undefined: it is no app any more. */
+  altered(app: App | undefined): void;
+}
+
+/**
+ * Opens the inspector of a regular process: the one with this pid, or any that serves. It stays a regular one.
+ * @throws HostError DEBUGGER_NOT_RUNNING when there is no such process, DEBUGGEE_UNREACHABLE
+ */
+export async function openLive(
+  app: string,
+  regular: Iterable<AppProcess>,
+  pid: number | undefined,
+): Promise<Debuggee & { port: number }> {
+  for (const process of regular) {
+    const isAsked = pid === undefined || process.pid === pid;
+    if (!isAsked || process.pid === undefined || process.state.kind !== 'ready') continue;
+    const port = await process.inspector.open(process.pid);
+    const live = debuggeeOf(process, process.pid);
+    // What was attached to a running process leaves it running.
+    return { ...live, port, kill: () => Promise.resolve(process.inspector.forget()) };
+  }
+  const which = pid === undefined ? '' : ` with pid ${pid}`;
+  throw new HostError('DEBUGGER_NOT_RUNNING', `app "${app}" has no process${which} that serves requests`);
+}
+
+const DEBUGGEE_KILL_AFTER_MS = 500;
+
+/** A process with its inspector open, as a debugger has it. */
+export function debuggeeOf(process: AppProcess, pid: number): Debuggee {
+  return {
+    pid,
+    process: process.id,
+    exited: process.exited,
+    kill: () => process.stop(DEBUGGEE_KILL_AFTER_MS),
+  };
+}

@@ -1,0 +1,450 @@
+// The processes of one app: started by the first request, replaced when they die or when files change,
+// given up for a debuggee. A request that waits (`activate`) always comes to an end: a process gets ready,
+// or the front is told the failure.
+
+import { AppFiles, CONFIG_FILES } from './app-files.ts';
+import { processCount } from './app-config.ts';
+import { Crew } from './crew.ts';
+import { DebuggeeWait } from './debuggee-wait.ts';
+import { isSameApp } from './discover.ts';
+import { isLive } from './process-state.ts';
+import { RecyclePacer, StartPacer } from './pacer.ts';
+import { Outcome } from './outcome.ts';
+import { PauseGate } from './pause.ts';
+import { debuggeeOf, openLive } from './pool-options.ts';
+import { poolStatus } from './pool-status.ts';
+import { crashLoopFailure, failureOf, lossOf, unusableFailure } from './process-failure.ts';
+import { afterChange } from './recycle-policy.ts';
+import { STEADY_MS } from './restart-policy.ts';
+import { absentFailure, stoppedFailure } from './start-failure.ts';
+import { HostError } from '../base/host-error.ts';
+import { assert } from '../base/assert.ts';
+import type { DebugOptions } from './app-command.ts';
+import type { App } from './app-config.ts';
+import type { AppProcess } from './app-process.ts';
+import type { AppStatus } from './app-status.ts';
+import type { Debuggee, OnProcessChanged, PoolOptions } from './pool-options.ts';
+import type { ProcessState } from './process-state.ts';
+import type { Failure } from '../wire/front-messages.ts';
+
+/** See the head of this file. */
+export class Pool {
+  /** Tells the end of a start or a recycling: the failure, if it is one. */
+  readonly outcome = new Outcome<Failure | undefined>();
+  #app: App;
+  #options: PoolOptions;
+  #files: AppFiles;
+  readonly #crew = new Crew();
+  /** The front waits for `ready` or `failed`. */
+  #isAsked = false;
+  /** It is being looked up whether the files are still those that failed. */
+  #isChecking = false;
+  #isStopped = false;
+  /** Files changed after the latest start, and new processes should meet them. */
+  #isOutdated = false;
+  #lastFailure: Failure | undefined;
+  readonly #gate = new PauseGate();
+  #restarts: StartPacer;
+  #recycles: RecyclePacer;
+  #losses = 0;
+  #debuggeeWait: DebuggeeWait;
+  readonly #onChanged: OnProcessChanged = (process, from) => this.#changed(process, from);
+
+  constructor(app: App, options: PoolOptions) {
+    this.#app = app;
+    this.#options = options;
+    const { clock, log } = options;
+    this.#restarts = new StartPacer(clock);
+    this.#recycles = new RecyclePacer(clock);
+    this.#debuggeeWait = new DebuggeeWait(clock);
+    this.#files = new AppFiles({ app, clock, log, onChange: (paths) => this.#filesChanged(paths) });
+  }
+
+  get app(): App {
+    return this.#app;
+  }
+
+  /** All that live or end, debuggee included. */
+  get processes(): AppProcess[] {
+    return this.#crew.all;
+  }
+
+  update(app: App): void {
+    this.#app = app;
+    this.#files.update(app);
+  }
+
+  /** A request waits for the app. Does nothing while an answer is on its way. */
+  activate(): void {
+    if (this.#isStopped) return this.#answer(stoppedFailure(this.#app.name));
+    this.#isAsked = true;
+    if (this.#isPausedNow()) return;
+    if (this.#debuggeeWait.isOn) return;
+    const isWaiting = this.#restarts.isWaiting && !this.#restarts.isLooping;
+    if (this.#crew.hasLive || isWaiting || this.#isChecking) return;
+    if (this.#restarts.hasFailed && this.#restarts.waitMs > 0) void this.#answerOrStart();
+    else this.#startAll();
+  }
+
+  /** Gives the app to a debuggee. @throws HostError APP_STOPPED, APP_SPAWN_FAILED */
+  async startDebuggee(options: DebugOptions): Promise<Debuggee> {
+    if (this.#isStopped) throw new HostError('APP_STOPPED', stoppedFailure(this.#app.name).message);
+    assert(this.#crew.debuggee === undefined, 'an app has one debuggee at a time');
+    const failure = this.#gate.look(this.#app.folder, this.#app.name) ?? this.#refresh();
+    if (failure !== undefined) throw new HostError(failure.code, failure.message);
+    this.#files.noteStart();
+    const debuggee = this.#options.launch(this.#app, this.#onChanged, options);
+    this.#crew.debuggee = debuggee;
+    this.#debuggeeWait.end();
+    this.#cancelTimers();
+    await debuggee.spawned;
+    const pid = debuggee.pid;
+    assert(pid !== undefined, 'a spawned process has a pid');
+    // It may have been stopped meanwhile, and the regular ones with it.
+    if (this.#crew.debuggee === debuggee && !this.#isStopped) {
+      this.#crew.retireRegular();
+      this.#files.open();
+    }
+    this.#options.log.info('app-debug', { app: this.#app.name, pid, inspectorPort: options.port });
+    return debuggeeOf(debuggee, pid);
+  }
+
+  /** See {@link openLive}. */
+  openInspector(pid: number | undefined): Promise<Debuggee & { port: number }> {
+    return openLive(this.#app.name, this.#crew.regular, pid);
+  }
+
+  status(): AppStatus {
+    return poolStatus({
+      app: this.#app, crew: this.#crew, restarts: this.#restarts, pause: this.#gate.kind,
+      losses: this.#losses, lastFailure: this.#lastFailure,
+    });
+  }
+
+  /** Starts what is missing without a request, and what was stopped by a command. */
+  start(): void {
+    if (this.#isStopped) return;
+    this.#gate.set('none');
+    this.#restarts.forget();
+    this.#restarts.cancel();
+    if (this.#isPausedNow() || this.#crew.debuggee !== undefined) return;
+    if (this.#crew.situation === 'idle') this.#startAll();
+    else this.#refill();
+  }
+
+  /** Ends all processes; requests are refused until `start`. */
+  pause(): void {
+    this.#gate.set('stopped');
+    this.#isPausedNow();
+  }
+
+  /** New processes take over from the old ones. False when none runs, or a debuggee has the app. */
+  reload(reason: string): boolean {
+    const situation = this.#crew.situation;
+    if (this.#isStopped || situation === 'idle' || situation === 'debug') return false;
+    this.#options.log.info('app-reload', { app: this.#app.name, reason });
+    this.#restarts.forget();
+    if (situation === 'serving') {
+      this.#recycles.cancel();
+      this.#recycle();
+    } else this.#isOutdated = true;
+    return true;
+  }
+
+  /** Lets the processes go until the next request, if they all serve and nobody waits. */
+  rest(): void {
+    if (this.#isStopped || this.#crew.situation !== 'serving' || this.#isAsked) return;
+    this.#options.log.info('app-idle', { app: this.#app.name });
+    this.#goIdle();
+    this.#crew.retireRegular();
+  }
+
+  /** All processes are ready that the app shall have. */
+  get isWhole(): boolean {
+    return this.#crew.isWhole(processCount(this.#app.settings));
+  }
+
+  /** A new front took the place of a lost one: what waited there is gone, all links are broken. */
+  frontRestarted(): void {
+    this.#isAsked = false;
+    for (const process of this.processes) process.handle('unlinked');
+  }
+
+  /** The app is gone: its processes finish what they have and go; none is started again. */
+  retire(): void {
+    if (!this.#end(absentFailure(this.#app.name))) return;
+    this.#crew.retireRegular();
+    void this.#crew.debuggee?.stop();
+  }
+
+  /** SIGTERM to all, SIGKILL to their groups after `graceMs`. Resolves when all are gone. */
+  async stop(graceMs: number): Promise<void> {
+    this.#end(stoppedFailure(this.#app.name));
+    await Promise.all(this.processes.map((process) => process.stop(graceMs)));
+  }
+
+  /** SIGKILL to all groups. Synchronous. */
+  stopNow(): void {
+    this.#end(stoppedFailure(this.#app.name));
+    for (const process of this.processes) process.killNow();
+  }
+
+  /** Nothing is started from now on. False when that was so already. */
+  #end(failure: Failure): boolean {
+    if (this.#isStopped) return false;
+    this.#isStopped = true;
+    this.#goIdle();
+    if (this.#isAsked) this.#answer(failure);
+    this.#tellOutcome(failure);
+    return true;
+  }
+
+  /** Looks whether the app may run; if not, ends what does and answers those who wait. */
+  #isPausedNow(): boolean {
+    const failure = this.#gate.look(this.#app.folder, this.#app.name);
+    if (failure === undefined) return false;
+    const pause = { app: this.#app.name, pause: this.#gate.kind };
+    if (this.#gate.isNew()) this.#options.log.info('app-pause', pause);
+    this.#goIdle();
+    this.#crew.retireRegular();
+    void this.#crew.debuggee?.stop();
+    if (this.#isAsked) this.#answer(failure);
+    this.#tellOutcome(failure);
+    return true;
+  }
+
+  #tellOutcome(failure: Failure | undefined): void {
+    // One that is out of date already is followed by another.
+    if (failure !== undefined || !this.#isOutdated) this.outcome.tell(failure);
+  }
+
+  /** Within the back-off: a start only if the files are others than those that failed. */
+  async #answerOrStart(): Promise<void> {
+    this.#isChecking = true;
+    const isChanged = await this.#files.isChanged();
+    this.#isChecking = false;
+    if (this.#isStopped || this.#crew.hasLive || !this.#isAsked) return;
+    const wait = this.#restarts.waitMs;
+    if (isChanged) this.#restarts.forget();
+    else if (wait > 0 && this.#lastFailure !== undefined) {
+      return this.#answer({ ...this.#lastFailure, retryAfterSeconds: Math.ceil(wait / 1000) });
+    }
+    this.#startAll();
+  }
+
+  /** Looks at the folder again. A failure when it cannot be started as it is. */
+  #refresh(): Failure | undefined {
+    const app = this.#options.rediscover(this.#app);
+    if (app === undefined) {
+      this.#options.altered(undefined);
+      return absentFailure(this.#app.name);
+    }
+    if (!isSameApp(app, this.#app)) {
+      this.update(app);
+      this.#options.altered(app);
+    }
+    return unusableFailure(app);
+  }
+
+  #startAll(): void {
+    const failure = this.#refresh();
+    if (this.#isStopped) return;
+    if (failure !== undefined) {
+      this.#noteFailure('app-start-failed', failure);
+      this.#answer(failure);
+      this.#goIdle();
+      return;
+    }
+    this.#isOutdated = false;
+    this.#fill(this.#crew.regular);
+    this.#files.open();
+  }
+
+  /** Starts what a set lacks. */
+  #fill(set: Set<AppProcess>): void {
+    const wanted = processCount(this.#app.settings);
+    if (set.size < wanted) this.#files.noteStart();
+    while (set.size < wanted) set.add(this.#options.launch(this.#app, this.#onChanged));
+  }
+
+  #refill(): void {
+    const situation = this.#crew.situation;
+    if (situation === 'starting' || situation === 'serving') this.#fill(this.#crew.regular);
+  }
+
+  #answer(failure: Failure): void {
+    this.#isAsked = false;
+    this.#options.failed(this.#app.group, failure);
+  }
+
+  #noteFailure(event: string, failure: Failure): void {
+    this.#lastFailure = failure;
+    const { code, message } = failure;
+    this.#options.log.warn(event, { app: this.#app.name, code, reason: message });
+    this.#tellOutcome(failure);
+  }
+
+  #goIdle(): void {
+    this.#cancelTimers();
+    this.#files.close();
+  }
+
+  #cancelTimers(): void {
+    this.#restarts.cancel();
+    this.#recycles.cancel();
+  }
+
+  #changed(process: AppProcess, from: ProcessState): void {
+    if (process.state.kind === 'ended') this.#crew.leaving.delete(process);
+    if (this.#isStopped) return;
+    if (process === this.#crew.debuggee) this.#debuggeeChanged(process);
+    else if (this.#crew.next?.has(process)) this.#nextChanged(process, this.#crew.next, from);
+    else if (this.#crew.regular.has(process)) this.#regularChanged(process, from);
+  }
+
+  #regularChanged(process: AppProcess, from: ProcessState): void {
+    if (process.state.kind === 'ready') {
+      this.#isAsked = false;
+      if (from.kind === 'starting') this.#regularStarted(process);
+    }
+    if (isLive(process.state)) return;
+    this.#losses += 1;
+    this.#crew.regular.delete(process);
+    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
+    if (from.kind === 'starting') {
+      const failure = failureOf(process, this.#app);
+      this.#restarts.failed();
+      this.#noteFailure('app-start-failed', failure);
+      this.#afterLoss(failure);
+    } else {
+      this.#restarts.crashed(process.servedMs);
+      const reason = lossOf(process);
+      this.#options.log.warn('app-process-lost', { app: this.#app.name, pid: process.pid, reason });
+      if (!this.#restarts.isLooping) this.#afterLoss(undefined);
+      else {
+        const failure = crashLoopFailure(process, this.#app, this.#restarts.waitMs);
+        this.#noteFailure('app-crash-loop', failure);
+        this.#afterLoss(failure);
+      }
+    }
+  }
+
+  #regularStarted(process: AppProcess): void {
+    this.#restarts.ready();
+    // In a crash loop a process that listens has not worked yet.
+    if (!this.#restarts.isLooping) this.#lastFailure = undefined;
+    else this.#options.clock.after(STEADY_MS, () => this.#recovered(process));
+    this.#options.log.info('app-ready', { app: this.#app.name, pid: process.pid });
+    if (this.isWhole) this.#tellOutcome(undefined);
+    if (this.#isOutdated) this.#recycleSoon();
+  }
+
+  /** The process has served for a while. */
+  #recovered(process: AppProcess): void {
+    if (process.state.kind !== 'ready' || !this.#crew.regular.has(process)) return;
+    this.#restarts.forget();
+    if (this.#lastFailure?.code === 'APP_CRASH_LOOP') this.#lastFailure = undefined;
+  }
+
+  /** `failure` is set when those who wait shall not wait for another start. */
+  #afterLoss(failure: Failure | undefined): void {
+    if (this.#crew.regular.size > 0) {
+      if (this.#crew.next === undefined) this.#restarts.schedule(() => this.#refill());
+    } else if (this.#crew.next !== undefined) {
+      this.#crew.promote(this.#crew.next);
+      if (this.#crew.isServing) this.#isAsked = false;
+    } else {
+      if (failure !== undefined && this.#isAsked) this.#answer(failure);
+      const isWanted = this.#isAsked || this.#app.settings.start === 'always';
+      if (isWanted) this.#restarts.schedule(() => this.#startAll());
+      else this.#goIdle();
+    }
+  }
+
+  #debuggeeChanged(process: AppProcess): void {
+    if (process.state.kind === 'ready') this.#isAsked = false;
+    if (isLive(process.state)) return;
+    this.#crew.debuggee = undefined;
+    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
+    this.#options.log.info('app-debug-over', { app: this.#app.name, pid: process.pid });
+    // The regular ones are still there when the debuggee never came to be.
+    if (this.#crew.regular.size > 0) this.#restarts.schedule(() => this.#refill());
+    else if (this.#isAsked && !this.#debuggeeWait.isOn) this.#startAll();
+    else this.#goIdle();
+  }
+
+  #filesChanged(paths: string[]): void {
+    if (this.#isStopped || this.#isPausedNow()) return;
+    const isConfig = paths.length > 0 && paths.every((path) => CONFIG_FILES.includes(path));
+    const app = isConfig ? this.#options.rediscover(this.#app) : undefined;
+    // An edit that means nothing, or is broken, ends no process.
+    if (app !== undefined && isSameApp(app, this.#app)) return;
+    const mayRecycle = this.#app.settings.recycleOnChange || isConfig;
+    const decision = afterChange(this.#crew.situation, mayRecycle);
+    this.#options.log.info('app-changed', { app: this.#app.name, files: paths.join(', '), decision });
+    this.#isOutdated = decision !== 'forget-failures';
+    const { debuggeeOutdated } = this.#options;
+    if (this.#crew.debuggee !== undefined && debuggeeOutdated !== undefined && this.#app.settings.recycleOnChange) {
+      this.#debuggeeWait.begin(() => this.#isAsked && this.activate());
+      debuggeeOutdated(this.#app);
+    }
+    if (decision === 'recycle') this.#recycleSoon();
+    else if (decision === 'forget-failures') {
+      this.#restarts.forget();
+      if (this.#restarts.isWaiting) this.#restarts.schedule(() => this.#startAll());
+    }
+  }
+
+  #recycleSoon(): void {
+    const isSlowed = this.#recycles.schedule(() => {
+      if (this.#crew.situation === 'serving') this.#recycle();
+    });
+    if (!isSlowed) return;
+    const hint = 'does it write files that are watched?';
+    this.#options.log.warn('app-changes-often', { app: this.#app.name, hint });
+  }
+
+  /** Starts new processes beside the old ones. */
+  #recycle(): void {
+    this.#isOutdated = false;
+    const failure = this.#refresh();
+    if (this.#isStopped) return;
+    if (failure !== undefined) {
+      this.#noteFailure('app-recycle-failed', failure);
+      return;
+    }
+    this.#restarts.cancel();
+    this.#options.log.info('app-recycling', { app: this.#app.name });
+    this.#crew.next = new Set();
+    this.#fill(this.#crew.next);
+  }
+
+  #nextChanged(process: AppProcess, next: Set<AppProcess>, from: ProcessState): void {
+    if (isLive(process.state)) {
+      if ([...next].every((member) => member.state.kind === 'ready')) this.#takeOver(next);
+      return;
+    }
+    next.delete(process);
+    this.#crew.next = undefined;
+    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
+    this.#crew.leave([...next]);
+    const failure = failureOf(process, this.#app);
+    if (from.kind !== 'starting') failure.message = `app "${this.#app.name}" ${lossOf(process)}`;
+    this.#noteFailure('app-recycle-failed', failure);
+    if (this.#isOutdated) this.#recycleSoon();
+    else this.#restarts.schedule(() => this.#refill());
+  }
+
+  #takeOver(next: Set<AppProcess>): void {
+    const old = [...this.#crew.regular];
+    this.#restarts.forget();
+    this.#lastFailure = undefined;
+    this.#crew.promote(next);
+    if (this.#crew.isServing) this.#isAsked = false;
+    this.#crew.leave(old);
+    const pids = [...next].map((process) => process.pid).join(' ');
+    this.#options.log.info('app-recycled', { app: this.#app.name, pids });
+    this.#tellOutcome(undefined);
+    if (this.#isOutdated) this.#recycleSoon();
+  }
+}

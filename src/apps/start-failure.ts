@@ -1,0 +1,159 @@
+// What the end of a process that never listened means: one sentence for everybody, details for the
+// developer. Pure: text in, wire/front-messages.ts Failure out. The sentence tells no path and no text of
+// the program, since anybody may read it.
+
+import { unreachable } from '../base/assert.ts';
+import type { ErrorCode } from '../base/host-error.ts';
+import type { Failure } from '../wire/front-messages.ts';
+
+/** How it ended. */
+export type StartEnd =
+  | { kind: 'exited'; code: number | null; signal: string | null }
+  | { kind: 'start-late'; startTimeoutMs: number }
+  | { kind: 'spawn-failed'; reason: string }
+  /** It was not even tried: the folder says that it cannot work. */
+  | { kind: 'unusable'; reason: string };
+
+export interface StartReport {
+  /** Name of the app. */
+  app: string;
+  /** The command line, for people. */
+  command: string;
+  /** The end of what it wrote to stderr. */
+  stderr: string;
+  end: StartEnd;
+}
+
+/** Lines of stderr that a failure shows. */
+export const STDERR_LINES_MAX = 100;
+
+const LINE_CHARACTERS_MAX = 2000;
+
+/** The last lines, each of bounded length, without colours and the blank lines at the ends. */
+export function lastLines(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  const plain = text.replace(/\u001b\[[0-9;]*m/g, '').replace(/^(?:[ \t]*\r?\n)+|\s+$/g, '');
+  return plain
+    .split(/\r?\n/)
+    .slice(-STDERR_LINES_MAX)
+    .map((line) => line.slice(0, LINE_CHARACTERS_MAX))
+    .join('\n');
+}
+
+/** What node printed about the error that ended the program. */
+interface Cause {
+  /** For everybody; follows the name of the app. */
+  sentence: string;
+  /** For the developer. */
+  detail: string;
+}
+
+const MISSING = /^(?:Uncaught )?Error(?: \[\w+\])?: (Cannot find (?:module|package) '([^'\n]{1,500})'.*)$/m;
+const SYNTAX = /^(?:Uncaught )?(SyntaxError(?: \[\w+\])?: .*)$/m;
+const LOCATION = /^((?:file:\/\/|\/|[A-Za-z]:[\\/]).{1,1000}:\d{1,9})$/m;
+const THROWN = /^(?:Uncaught )?((?:[A-Za-z_$][\w$.]*)?Error(?: \[\w+\])?(?:: .*)?)$/m;
+
+function causeOf(stderr: string): Cause | undefined {
+  const missing = MISSING.exec(stderr);
+  if (missing !== null) {
+    const name = missing[2]!;
+    const isPath = /^(?:\/|file:|[A-Za-z]:[\\/])/.test(name);
+    const sentence = isPath ? 'cannot find one of its files' : `cannot find the module "${name}"`;
+    return { sentence, detail: missing[1]! };
+  }
+  const syntax = SYNTAX.exec(stderr);
+  if (syntax !== null) {
+    const location = LOCATION.exec(stderr.slice(0, syntax.index))?.[1];
+    const detail = location === undefined ? syntax[1]! : `${syntax[1]!}\n${location}`;
+    return { sentence: 'has a syntax error', detail };
+  }
+  const thrown = THROWN.exec(stderr);
+  if (thrown === null) return undefined;
+  return { sentence: 'ended with an error before it listened', detail: thrown[1]! };
+}
+
+/** "exited with code 1", "was ended by the signal SIGKILL". */
+export function describeExit(code: number | null, signal: string | null): string {
+  return signal === null ? `exited with code ${code ?? 'unknown'}` : `was ended by the signal ${signal}`;
+}
+
+interface Reading {
+  code: ErrorCode;
+  sentence: string;
+  reason: string;
+}
+
+function read(end: StartEnd, stderr: string): Reading {
+  switch (end.kind) {
+    case 'exited': {
+      const exit = describeExit(end.code, end.signal);
+      const cause = end.signal === null && end.code !== 0 ? causeOf(stderr) : undefined;
+      if (cause !== undefined) {
+        const sentence = `${cause.sentence} (it ${exit})`;
+        return { code: 'APP_EXITED', sentence, reason: `${cause.detail}\n\nThe process ${exit}.` };
+      }
+      const hint =
+        end.signal === null && end.code === 0
+          ? '\n\nIt came to its end without a server: does it call listen()?'
+          : '';
+      const sentence = `${exit} before it listened`;
+      return { code: 'APP_EXITED', sentence, reason: `The process ${sentence}.${hint}` };
+    }
+    case 'start-late': {
+      const sentence = `did not listen within ${end.startTimeoutMs} ms (startTimeoutMs)`;
+      const reason =
+        `The process ${sentence} and was ended.\n\n` +
+        'An app listens when it calls listen() of an HTTP server. Does it wait for something else before?';
+      return { code: 'APP_START_TIMED_OUT', sentence, reason };
+    }
+    case 'spawn-failed':
+      return {
+        code: 'APP_SPAWN_FAILED',
+        sentence: 'has no process: it cannot be created',
+        reason: end.reason,
+      };
+    case 'unusable':
+      return {
+        code: 'APP_SPAWN_FAILED',
+        // What follows the colon may quote the file.
+        sentence: `cannot be started: ${end.reason.split(': ', 1)[0]!}`,
+        reason: `The app cannot be started: ${end.reason}.`,
+      };
+    default:
+      return unreachable(end);
+  }
+}
+
+/** The answer for requests that waited for the process. Always status 500. */
+export function startFailure(report: StartReport): Failure {
+  const stderr = lastLines(report.stderr);
+  const { code, sentence, reason } = read(report.end, stderr);
+  const developer = [{ heading: 'Reason', text: reason }];
+  if (report.command !== '') developer.push({ heading: 'Command', text: report.command });
+  if (report.end.kind === 'exited' || report.end.kind === 'start-late') {
+    const text = stderr === '' ? '(nothing)' : stderr;
+    developer.push({ heading: 'Last lines of stderr', text });
+  }
+  return { status: 500, code, message: `app "${report.app}" ${sentence}`, developer };
+}
+
+/** For requests that came while the host stops. */
+export function stoppedFailure(app: string): Failure {
+  return {
+    status: 503,
+    code: 'APP_STOPPED',
+    message: `app "${app}" is not started: the host is stopping`,
+    developer: [],
+    retryAfterSeconds: 5,
+  };
+}
+
+/** For requests to an app whose folder went. */
+export function absentFailure(app: string): Failure {
+  return {
+    status: 404,
+    code: 'ROUTE_NOT_FOUND',
+    message: `app "${app}" is not there any more`,
+    developer: [],
+  };
+}

@@ -1,0 +1,124 @@
+// Every setting of iisnode, and what it means here. The table is the only place that knows: reading values,
+// mapping them and the report of `slipstream check` come from it.
+
+import { basename } from 'node:path';
+import { parseWords } from './words.ts';
+
+/** What a setting becomes: some of Slipstream's settings, or a reason why it is ignored. */
+export type Meaning = { settings: Record<string, unknown>; text: string } | { ignored: string };
+
+export interface IisnodeRow {
+  type: 'string' | 'boolean' | 'uint';
+  /** `%NAME%` is replaced by a variable of the host. */
+  isExpanded?: boolean;
+  /** Called with the value as it holds in the end. */
+  meaning(value: string | number | boolean): Meaning;
+}
+
+const MEGABYTES_MAX = 1024;
+
+function ignored(reason: string): (value: string | number | boolean) => Meaning {
+  return () => ({ ignored: reason });
+}
+
+function as(name: string, unit: (value: number) => number = (value) => value) {
+  return (value: string | number | boolean): Meaning => ({
+    settings: { [name]: typeof value === 'number' ? unit(value) : value },
+    text: name,
+  });
+}
+
+function within(min: number, max: number): (value: number) => number {
+  return (value) => Math.min(max, Math.max(min, value));
+}
+
+/** `sub\*.js;iisnode.yml`: relative to the app, not recursive. */
+function watchedFiles(value: string | number | boolean): Meaning {
+  const entries = String(value).split(';').map((entry) => entry.trim()).filter((entry) => entry !== '');
+  const patterns = entries.map((entry) => `/${entry.replaceAll('\\', '/').replace(/^\.?\/+/, '')}`);
+  return { settings: { watchedFiles: patterns }, text: 'watchedFiles' };
+}
+
+function commandLine(value: string | number | boolean): Meaning {
+  const [program = '', ...flags] = parseWords(String(value));
+  if (!/^node(?:js)?(?:\.exe)?$/i.test(basename(program.replaceAll('\\', '/')))) {
+    return { ignored: `"${program}" is not node; apps run with the node that runs the host` };
+  }
+  return { settings: { nodeArgs: flags }, text: flags.length === 0 ? 'the node of the host' : 'nodeArgs' };
+}
+
+function nodeEnv(value: string | number | boolean): Meaning {
+  const text = String(value);
+  if (text === '' || text.toLowerCase() === '%node_env%') return { ignored: 'the app inherits NODE_ENV' };
+  return { settings: { env: { NODE_ENV: text } }, text: 'env.NODE_ENV' };
+}
+
+function logDirectory(value: string | number | boolean): Meaning {
+  const settings = { logDirectory: String(value).replaceAll('\\', '/') };
+  return { settings, text: 'logDirectory' };
+}
+
+const kilobytes = (name: string): IisnodeRow => ({
+  type: 'uint',
+  meaning: as(name, (value) => within(1, MEGABYTES_MAX * 1024)(value) * 1024),
+});
+
+const UINT_IGNORED = 'there is no named pipe between host and app';
+
+/** By name, in lower case. */
+export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
+  node_env: { type: 'string', isExpanded: true, meaning: nodeEnv },
+  asynccompletionthreadcount: { type: 'uint', meaning: ignored('the host has no thread pool of its own') },
+  nodeprocesscountperapplication: { type: 'uint', meaning: as('processes', within(0, 256)) },
+  nodeprocesscommandline: { type: 'string', isExpanded: true, meaning: commandLine },
+  interceptor: { type: 'string', isExpanded: true, meaning: ignored('the app is run directly') },
+  maxconcurrentrequestsperprocess: { type: 'uint', meaning: as('concurrencyMax', within(0, 1_000_000)) },
+  // These two are a start time together: see compat.ts.
+  maxnamedpipeconnectionretry: { type: 'uint', meaning: ignored('part of startTimeoutMs') },
+  namedpipeconnectionretrydelay: { type: 'uint', meaning: ignored('part of startTimeoutMs') },
+  maxnamedpipeconnectionpoolsize: { type: 'uint', meaning: ignored(UINT_IGNORED) },
+  maxnamedpipepooledconnectionage: { type: 'uint', meaning: ignored(UINT_IGNORED) },
+  initialrequestbuffersize: { type: 'uint', meaning: ignored('everything streams') },
+  maxrequestbuffersize: { type: 'uint', meaning: ignored('see headBytesMax in limits of the host') },
+  uncfilechangespollinginterval: { type: 'uint', meaning: ignored('changes are told by the system') },
+  gracefulshutdowntimeout: { type: 'uint', meaning: as('gracefulShutdownTimeoutMs', within(0, 86_400_000)) },
+  logdirectory: { type: 'string', isExpanded: true, meaning: logDirectory },
+  debuggingenabled: { type: 'boolean', meaning: as('debuggingEnabled') },
+  debuggerextensiondll: { type: 'string', meaning: ignored('the debugger is DevTools') },
+  debugheaderenabled: { type: 'boolean', meaning: ignored('see slipstream status') },
+  debuggervirtualdir: { type: 'string', meaning: ignored('no debugger file is unpacked') },
+  debuggerpathsegment: { type: 'string', isExpanded: true, meaning: as('debuggerPathSegment') },
+  debuggerportrange: {
+    type: 'string', isExpanded: true, meaning: ignored('debuggerPortRange is a setting of the host'),
+  },
+  maxlogfilesizeinkb: kilobytes('logFileBytesMax'),
+  maxtotallogfilesizeinkb: kilobytes('logTotalBytesMax'),
+  maxlogfiles: { type: 'uint', meaning: as('logFilesMax', within(1, 10_000)) },
+  loggingenabled: { type: 'boolean', meaning: as('loggingEnabled') },
+  deverrorsenabled: {
+    type: 'boolean', meaning: ignored('errors keep their status; clients at this machine see the details'),
+  },
+  flushresponse: { type: 'boolean', meaning: ignored('everything streams') },
+  watchedfiles: { type: 'string', isExpanded: true, meaning: watchedFiles },
+  enablexff: { type: 'boolean', meaning: ignored('X-Forwarded-For and -Proto are always sent') },
+  promoteservervars: { type: 'string', meaning: ignored('server variables are not promoted') },
+  configoverrides: { type: 'string', isExpanded: true, meaning: ignored('the name of the file that was read') },
+  recyclesignalenabled: { type: 'boolean', meaning: ignored('there is no control pipe; see slipstream reload') },
+  idlepageouttimeperiod: { type: 'uint', meaning: ignored('nothing is paged out; see idleStopAfterMs') },
+  nodeprocessstickysessions: { type: 'boolean', meaning: as('stickySessions') },
+};
+
+/** Other spellings. */
+export const IISNODE_ALIASES: Readonly<Record<string, string>> = { debugportrange: 'debuggerportrange' };
+
+/** What holds in a folder of iisnode's where its files say nothing. */
+export const IISNODE_DEFAULTS: Readonly<Record<string, unknown>> = {
+  concurrencyMax: 1024,
+  startTimeoutMs: 25_000,
+  logDirectory: 'iisnode',
+  logFormat: 'crlf',
+  logFileBytesMax: 131_072,
+  logTotalBytesMax: 1_048_576,
+  logFilesMax: 20,
+  watchedFiles: ['/*.js', '/iisnode.yml'],
+};
