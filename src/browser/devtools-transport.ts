@@ -1,0 +1,90 @@
+// PollSocket as DevTools wants its transports, and the page around it: title, end of the page, renewal.
+
+import type * as ProtocolClient from 'chrome-devtools-frontend/front_end/core/protocol_client/protocol_client.js';
+import { pageClock } from './devtools-clock.ts';
+import { keyFields, readPageData } from './page-data.ts';
+import { PollSocket } from './poll-socket.ts';
+import { StatusStrip } from './devtools-strip.ts';
+import { awaitSession } from './session-return.ts';
+
+type ConnectionTransport = ProtocolClient.ConnectionTransport.ConnectionTransport;
+
+/** Tells the server that the viewer is gone; works while the page goes. */
+function farewell(socket: PollSocket): void {
+  const url = socket.leave();
+  if (url !== undefined) navigator.sendBeacon(url);
+}
+
+/** One viewer, opened at once. `onLost` gets the reason when the connection is over for good. */
+export class PollTransport implements ConnectionTransport {
+  onMessage: ((message: object | string) => void) | null = null;
+  #onDisconnect: ((reason: string) => void) | null = null;
+  #socket: PollSocket;
+
+  constructor(base: URL, onLost: (reason: string) => void) {
+    const data = readPageData(document);
+    const strip = new StatusStrip(data);
+    let title = document.title;
+    this.#socket = new PollSocket({
+      base: base.href,
+      // Only the request that opens a viewer shows the key; a field of ours would make the browser ask twice.
+      fetch: (url, request) => {
+        const headers = url === base.href ? { ...request.headers, ...keyFields(data) } : request.headers;
+        return fetch(url, { ...request, ...(headers !== undefined && { headers }), priority: 'high' });
+      },
+      clock: pageClock,
+      onOpened: (opened) => {
+        const { app, pid } = opened;
+        title = `${app === '' ? 'app' : app} [${pid}] – debugger`;
+        document.title = title;
+        strip.tell(opened);
+        strip.show('connected');
+      },
+      onReach: (isReached) => strip.show(isReached ? 'connected' : 'away'),
+      onMessage: (message) => {
+        if (message.method === 'Debugger.paused') document.title = `⏸ ${title}`;
+        else if (message.method === 'Debugger.resumed') document.title = title;
+        this.onMessage?.(message);
+      },
+      onLost: (reason) => {
+        strip.show('over');
+        onLost(reason);
+        this.#onDisconnect?.(reason);
+        awaitSession({
+          base: base.href,
+          fetch: (url) => fetch(url, { cache: 'no-store' }),
+          clock: pageClock,
+          onBack: () => location.reload(),
+        });
+      },
+      // DevTools cannot be told to forget all it knows; the session proxy tells a new page everything again.
+      onRenewed: () => location.reload(),
+    });
+    addEventListener('pagehide', () => farewell(this.#socket));
+    // A page that comes back from the browser's memory has no viewer any more.
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) location.reload();
+    });
+    void this.#socket.open();
+  }
+
+  setOnMessage(onMessage: (message: object | string) => void): void {
+    this.onMessage = onMessage;
+  }
+
+  setOnDisconnect(onDisconnect: (reason: string) => void): void {
+    this.#onDisconnect = onDisconnect;
+  }
+
+  sendRawMessage(message: string): void {
+    this.#socket.send(message);
+  }
+
+  disconnect(): Promise<void> {
+    farewell(this.#socket);
+    this.#onDisconnect?.('force disconnect');
+    this.#onDisconnect = null;
+    this.onMessage = null;
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,139 @@
+// Who may use a debugger, decided from requests alone (decision D8). A page of the debugger is given, with a
+// key in it, only to somebody who opens it: never to script that asks for it, be it script on the app's own
+// pages, which have the same origin. Whatever changes something shows that key in a header.
+
+import type { AccessGrants, DebugRole, DebugSession } from './access-grants.ts';
+
+/** Name of the cookie that holds the secret of a session; its path is the debugger's. */
+export const SESSION_COOKIE = 'slipstream-debug';
+
+/** Name of the field by which a program that is no browser shows the secret of its session. */
+export const SESSION_FIELD = 'slipstream-session';
+
+const SCRIPTED_REASON =
+  'only a person who opens it gets the page; script, a frame or a service worker of the app asked for it';
+
+/** The part of a request that access depends on. Names of fields in lower case. */
+export interface AccessRequest {
+  field(name: string): string | undefined;
+  /** A person at this machine who came through no proxy, as the front judged. */
+  isLocal: boolean;
+}
+
+/** Somebody who may use the debugger of an app. */
+export interface Visitor {
+  /** For the audit log: `local`, `anyone`, or the beginning of the session's id. */
+  name: string;
+  role: DebugRole;
+  /** Absent: needs none. */
+  session?: DebugSession;
+}
+
+/** `reason` is for the client: it says what to do differently. */
+export type AccessVerdict = { kind: 'allowed'; visitor: Visitor } | { kind: 'refused'; reason: string };
+
+/** `link`: strangers sign in with a link of the command line. `none`: everybody is let in. */
+export type DebuggerAuth = 'link' | 'none';
+
+/** What {@link judgePage} compares with. */
+export interface AccessRules {
+  /** Path of the app. */
+  app: string;
+  auth: DebuggerAuth;
+  grants: AccessGrants;
+}
+
+/** How a request came to be, as the browser says it (Fetch Metadata); other programs say nothing. */
+export type Approach =
+  | 'program' // No browser, or one on a plain HTTP connection to another machine.
+  | 'opened' // A person opened a page: typed, bookmarked, followed a link, clicked.
+  | 'navigated' // A page is opened, maybe by script.
+  | 'scripted'; // Script or markup asks for it: fetch, frame, prefetch, service worker.
+
+/** Tells how a request came to be. */
+export function approachOf(request: AccessRequest): Approach {
+  const mode = request.field('sec-fetch-mode');
+  // A service worker may read what is preloaded for it, and a prefetch is not a visit.
+  if (request.field('service-worker-navigation-preload') !== undefined) return 'scripted';
+  if (request.field('sec-purpose') !== undefined) return 'scripted';
+  if (mode === undefined) return request.field('origin') === undefined ? 'program' : 'scripted';
+  // A service worker that passes a navigation on says "empty" here.
+  if (mode !== 'navigate' || request.field('sec-fetch-dest') !== 'document') return 'scripted';
+  const isOwnAct = request.field('sec-fetch-site') === 'none' || request.field('sec-fetch-user') === '?1';
+  return isOwnAct ? 'opened' : 'navigated';
+}
+
+/** Who asks, apart from how. */
+export function judgeVisitor(request: AccessRequest, rules: AccessRules): AccessVerdict {
+  if (request.isLocal) return allowed({ name: 'local', role: 'full' });
+  if (rules.auth === 'none') return allowed({ name: 'anyone', role: 'full' });
+  const shown = request.field(SESSION_FIELD);
+  for (const secret of shown === undefined ? cookiesOf(request.field('cookie') ?? '') : [shown]) {
+    const session = rules.grants.findSession(rules.app, secret);
+    if (session === null) continue;
+    // A cookie alone shows nothing: on plain HTTP script on the app's pages would be taken for a program.
+    if (shown !== undefined || approachOf(request) !== 'program') return allowed(visitorOf(session));
+    return refused('over plain HTTP to another machine a browser cannot say who asks: use HTTPS or ssh -L');
+  }
+  return refused('it needs a one-time link: run `slipstream debug <app>` on the machine of the host');
+}
+
+/** Whether a request may have the page of the debugger, which holds a key. */
+export function judgePage(request: AccessRequest, rules: AccessRules): AccessVerdict {
+  const verdict = judgeVisitor(request, rules);
+  if (verdict.kind === 'refused') return verdict;
+  return approachOf(request) === 'scripted' ? refused(SCRIPTED_REASON) : verdict;
+}
+
+/** Whether a program that is no browser may have a key without a link. */
+export function judgeProgram(request: AccessRequest): AccessVerdict {
+  if (request.isLocal && approachOf(request) === 'program') return allowed({ name: 'local', role: 'full' });
+  return refused('the debugger gives a key to programs on this machine, or for a one-time link');
+}
+
+/** The visitor of a session. */
+export function visitorOf(session: DebugSession): Visitor {
+  return { name: session.id.slice(0, 12), role: session.role, session };
+}
+
+/** True when an Origin field is none, that of our sandboxed page, or that of `host` itself. */
+export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+  return origin === undefined || origin === 'null' || isOriginOf(origin, host);
+}
+
+/** True when an Origin field names the host and port of a Host field. */
+export function isOriginOf(origin: string, host: string | undefined): boolean {
+  const match = /^(https?):\/\/([^/]+)$/i.exec(origin);
+  if (match === null || host === undefined) return false;
+  const defaultPort = match[1]!.toLowerCase() === 'http' ? ':80' : ':443';
+  const plain = (text: string): string => {
+    const lower = text.toLowerCase();
+    return lower.endsWith(defaultPort) ? lower.slice(0, -defaultPort.length) : lower;
+  };
+  return plain(match[2]!) === plain(host);
+}
+
+/** The field that makes a browser keep the secret of a session, for the debugger below `path` only. */
+export function sessionCookie(secret: string, path: string, isEncrypted: boolean): string {
+  // Lax: a page that loads itself again has an origin of its own, and is still to be let in.
+  const secure = isEncrypted ? '; Secure' : '';
+  return `${SESSION_COOKIE}=${secret}; Path=${path}; HttpOnly; SameSite=Lax${secure}`;
+}
+
+/** All values of our cookie: an app may have set one of the same name. */
+function cookiesOf(field: string): string[] {
+  const values: string[] = [];
+  for (const pair of field.split(';').slice(0, 100)) {
+    const [name, value] = pair.trim().split('=', 2);
+    if (name === SESSION_COOKIE && value !== undefined && value !== '') values.push(value);
+  }
+  return values.slice(0, 8);
+}
+
+function allowed(visitor: Visitor): AccessVerdict {
+  return { kind: 'allowed', visitor };
+}
+
+function refused(reason: string): AccessVerdict {
+  return { kind: 'refused', reason };
+}

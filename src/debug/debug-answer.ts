@@ -1,0 +1,96 @@
+// What <app>/debug/ answers itself: texts of commands, refusals, and the page that says why a debuggee did
+// not start. Everything that a program said is escaped.
+
+import { escapeHtml } from '../base/html.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import type { Answer, AskedRequest, Decision } from '../wire/front-messages.ts';
+
+/** The answer to `?kill` that ended something. */
+export const KILLED_TEXT = 'The debugger and debugee processes have been killed.';
+/** The answer to `?kill` that found nothing to end. */
+export const NOT_RUNNING_TEXT = 'The debugger for the application is not running.';
+/** The answer to a bare word that is no command. */
+export const UNKNOWN_COMMAND_TEXT =
+  'Unrecognized debugging command. Supported commands are ?debug (default), ?brk, and ?kill.';
+
+const TAIL_CHARACTERS_MAX = 16_384;
+
+/** The value of a field of the request, or undefined. */
+export function fieldOf(request: AskedRequest, name: string): string | undefined {
+  const { fields } = request;
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (fields[index]!.toLowerCase() === name) return fields[index + 1];
+  }
+  return undefined;
+}
+
+/** An answer of the door; never stored by anybody. */
+export function answerWith(status: number, body: string, type = 'text/html', more: string[] = []): Decision {
+  const answer: Answer = {
+    status,
+    fields: [
+      'Content-Type',
+      `${type}; charset=utf-8`,
+      'Cache-Control',
+      'no-cache',
+      'X-Content-Type-Options',
+      'nosniff',
+      ...more,
+    ],
+    body,
+  };
+  return { kind: 'answer', answer };
+}
+
+/** 301 from `/x/debug` to `/x/debug/`, in the spelling that was asked for, keeping the query. */
+export function redirectToDoor(request: AskedRequest): Decision {
+  const mark = request.target.indexOf('?');
+  const path = mark === -1 ? request.target : request.target.slice(0, mark);
+  // A target that starts with two slashes would name another host.
+  const location = `${path.replace(/^[/\\]+/, '/')}/${request.query}`;
+  const shown = escapeHtml(location);
+  const body = `<!doctype html><title>Moved</title><a href="${shown}">${shown}</a>\n`;
+  return answerWith(301, body, 'text/html', ['Location', location]);
+}
+
+/** 403, with the way in. */
+export function refusal(reason: string): Decision {
+  const text =
+    `The debugger is closed to this client (DEBUGGER_FORBIDDEN): ${reason}.\n\n` +
+    'It runs any code that a viewer asks for. It opens for a browser on the machine itself that comes through\n' +
+    'no proxy, and for whoever opens a one-time link from\n' +
+    '    slipstream debug <app>\n' +
+    'over HTTPS; or carry the port over with\n' +
+    '    ssh -L 8080:localhost:8080 <machine>\n';
+  return answerWith(403, text, 'text/plain');
+}
+
+function wantsJson(request: AskedRequest): boolean {
+  const accept = fieldOf(request, 'accept') ?? '';
+  return /\bapplication\/json\b/i.test(accept) && !/\btext\/html\b/i.test(accept);
+}
+
+/** Says why there is no debugger. `stderrTail` are the last lines of the debuggee, if it had any. */
+export function failurePage(
+  app: string,
+  request: AskedRequest,
+  error: unknown,
+  stderrTail: string,
+): Decision {
+  const code = error instanceof HostError ? error.code : 'DEBUGGEE_UNREACHABLE';
+  const status = code === 'DEBUGGER_PORTS_EXHAUSTED' || code === 'APP_STOPPED' ? 503 : 500;
+  const message = messageOf(error);
+  const tail = stderrTail.slice(-TAIL_CHARACTERS_MAX);
+  if (wantsJson(request)) {
+    const body = `${JSON.stringify({ code, message, stderr: tail })}\n`;
+    return answerWith(status, body, 'application/json');
+  }
+  const output = tail === '' ? '' : `<h2>Last lines of stderr</h2><pre>${escapeHtml(tail)}</pre>`;
+  return answerWith(
+    status,
+    `<!doctype html><meta charset="utf-8"><title>Debugger of ${escapeHtml(app)}</title>` +
+      `<h1>The debugger of ${escapeHtml(app)} did not start</h1>` +
+      `<p>${escapeHtml(message)} <code>${code}</code></p>${output}` +
+      '<p>Load this page again to try once more.</p>\n',
+  );
+}

@@ -1,0 +1,92 @@
+// Access at the door of <app>/debug, on the host's side: who may start a debuggee and end it, and how a
+// one-time link becomes a session. access.ts has the rules.
+
+import type { Decision, AskedRequest } from '../wire/front-messages.ts';
+import type { Log } from '../base/log.ts';
+import { AccessGrants } from './access-grants.ts';
+import {
+  approachOf,
+  judgePage,
+  sessionCookie,
+  visitorOf,
+  type AccessRequest,
+  type DebuggerAuth,
+  type Visitor,
+} from './access.ts';
+import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
+import { answerWith, fieldOf, refusal } from './debug-answer.ts';
+
+/** What somebody wants at the door. */
+export type DoorWish = 'attach' | 'start' | 'kill';
+
+/** What {@link DoorAccess} needs. */
+export interface DoorAccessOptions {
+  /** Links and sessions of visitors, and the audit log. */
+  folder: string;
+  auth: DebuggerAuth;
+  /** See {@link createAuditLog}. */
+  auditMask: readonly string[];
+  log: Log;
+}
+
+/** Judges requests at the door. */
+export class DoorAccess {
+  #auth: DebuggerAuth;
+  #grants: AccessGrants;
+  #audit: AuditLog;
+
+  /** @throws HostError CONFIG_INVALID */
+  constructor({ folder, auth, auditMask, log }: DoorAccessOptions) {
+    this.#auth = auth;
+    this.#grants = new AccessGrants(folder);
+    this.#audit = createAuditLog({ file: auditFile(folder), maskPatterns: auditMask, log });
+  }
+
+  /** Null when the request may have its wish, else the answer. */
+  judge(app: string, request: AskedRequest, wish: DoorWish): Decision | null {
+    const asked = accessRequestOf(request);
+    const verdict = judgePage(asked, { app, auth: this.#auth, grants: this.#grants });
+    if (verdict.kind === 'refused') return this.#refuse(app, request, verdict.reason);
+    const { visitor } = verdict;
+    if (wish === 'attach') return null;
+    // A page of the app, or of another site, may lead here but not start or end anything by itself.
+    if (approachOf(asked) === 'navigated') {
+      return this.#refuse(app, request, 'a page opened it without a click of yours; open it yourself');
+    }
+    if (visitor.role !== 'full') {
+      return this.#refuse(app, request, `your role "${visitor.role}" may neither start nor end a debugger`);
+    }
+    this.#note(app, request, { event: wish === 'kill' ? 'killed' : 'opened', who: visitor.name });
+    return null;
+  }
+
+  /** `?link=<secret>`: signs in and leads to the door without the link. */
+  signIn(app: string, request: AskedRequest, secret: string): Decision {
+    if (approachOf(accessRequestOf(request)) === 'scripted') {
+      return this.#refuse(app, request, 'a link is to be opened as a page');
+    }
+    const redeemed = this.#grants.redeemLink(app, secret);
+    if (redeemed === null) {
+      return this.#refuse(app, request, 'the one-time link was used already, or is over; make a new one');
+    }
+    const { name: who, role }: Visitor = visitorOf(redeemed.session);
+    this.#note(app, request, { event: 'signed-in', who, role });
+    // As it was asked for: a browser compares the path of a cookie letter by letter.
+    const path = request.target.replace(/\?.*$/, '').replace(/^[/\\]+/, '/').replaceAll(';', '%3B');
+    const cookie = sessionCookie(redeemed.secret, path, request.encrypted);
+    return answerWith(303, '', 'text/plain', ['Location', path, 'Set-Cookie', cookie]);
+  }
+
+  #refuse(app: string, request: AskedRequest, reason: string): Decision {
+    this.#note(app, request, { event: 'refused', who: 'unknown', text: reason });
+    return refusal(reason);
+  }
+
+  #note(app: string, request: AskedRequest, entry: Omit<AuditEntry, 'app' | 'from'>): void {
+    this.#audit.write({ ...entry, app, from: request.remoteAddress });
+  }
+}
+
+function accessRequestOf(request: AskedRequest): AccessRequest {
+  return { isLocal: request.local, field: (name) => fieldOf(request, name) };
+}

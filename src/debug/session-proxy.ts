@@ -1,0 +1,353 @@
+// The session's side of <app>/debug/: serves the UI and the viewers of one debuggee over plain HTTP, and
+// holds the debuggee's one inspector session as viewers come and go. poll-messages.ts is the protocol;
+// access.ts says who may.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import type { Log } from '../base/log.ts';
+import type { Opened, PollError } from '../wire/poll-messages.ts';
+import { AccessGrants } from './access-grants.ts';
+import type { DebuggerAuth, Visitor } from './access.ts';
+import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
+import { Debuggee } from './debuggee.ts';
+import {
+  readBody,
+  SEND_BYTES_MAX,
+  sendError,
+  sendHtml,
+  sendJson,
+  sendNothing,
+  sendText,
+  sendWrongMethod,
+} from './poll-answer.ts';
+import { PollTransport, VIEWERS_MAX, type Viewer, type ViewerEvents } from './poll-transport.ts';
+import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
+import { createSettingsFile, type SettingsFile } from './settings-file.ts';
+import { createSourceFiles, type SourceFiles } from './source-file.ts';
+import { UI_POLICY, type UiFiles } from './ui-files.ts';
+import { VirtualSession } from './virtual-session.ts';
+
+/** What {@link createSessionProxy} needs. */
+export interface SessionProxyOptions {
+  /** Name of the app, for titles. */
+  app: string;
+  /** Its path, `/shop/`. */
+  appPath: string;
+  /** The debuggee. */
+  pid: number;
+  /** Its inspector, on 127.0.0.1. */
+  inspectorPort: number;
+  /** The debuggee waits for the session; it is let go up to its first line. */
+  breakAtStart: boolean;
+  /** The debuggee ran before and goes on: its inspector is closed at the end. */
+  isLive: boolean;
+  /** Paths that end in a slash and mean the debugger: `/shop/debug/`, `/shop/server.js/debug/`. */
+  basePaths: readonly string[];
+  /** Where the DevTools settings of the app are kept. */
+  settingsFile: string;
+  /** How long a pause without a viewer lasts, in ms; null holds it. */
+  unattendedMs: number | null;
+  /** Links and sessions of visitors, and the audit log. */
+  debuggerFolder: string;
+  auth: DebuggerAuth;
+  /** See {@link createAuditLog}. */
+  auditMask: readonly string[];
+  uiFiles: UiFiles;
+  /** True for a person at this machine who came through no proxy. */
+  isLocal(request: IncomingMessage): boolean;
+  clock: Clock;
+  log: Log;
+}
+
+/** One debugging session. */
+export interface SessionProxy {
+  /** Serves one request below any of the base paths. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Attached to the inspector. Rejects with HostError DEBUGGEE_UNREACHABLE; `ended` follows. */
+  readonly ready: Promise<void>;
+  /** The debuggee is gone or the session was closed; why. Viewers still fetch what is left. */
+  readonly ended: Promise<string>;
+  /** Lets the debuggee go; viewers hear of it. */
+  close(): void;
+}
+
+/** Starts a session: dials the inspector at once. */
+export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
+  return new Session(options);
+}
+
+class Session implements SessionProxy {
+  readonly ready: Promise<void>;
+  readonly ended: Promise<string>;
+  #options: SessionProxyOptions;
+  #debuggee: Debuggee;
+  #transport: PollTransport;
+  #settings: SettingsFile;
+  #sources: SourceFiles;
+  #access: ProxyAccess;
+  #audit: AuditLog;
+  #sessions = new Set<VirtualSession>();
+  /** Who is behind each viewer. */
+  #visitors = new Map<string, Visitor>();
+  #farewell: PollError | null = null;
+
+  constructor(options: SessionProxyOptions) {
+    const { app, pid, inspectorPort, clock, log, settingsFile } = options;
+    this.#options = options;
+    this.#debuggee = new Debuggee({
+      app,
+      pid,
+      inspectorPort,
+      unattendedMs: options.unattendedMs,
+      armedFile: settingsFile.replace(/(?:\.json)?$/, '.armed.json'),
+      clock,
+      log,
+      workerAttached: (worker) => {
+        for (const session of this.#sessions) session.workerAttached(worker);
+      },
+      workerDetached: (worker) => {
+        for (const session of this.#sessions) session.workerDetached(worker);
+      },
+    });
+    this.#transport = new PollTransport({
+      clock,
+      log,
+      pressure: (isHigh) => this.#debuggee.setPressure(isHigh),
+    });
+    const { appPath, auth, debuggerFolder, auditMask, isLocal } = options;
+    const grants = new AccessGrants(debuggerFolder);
+    this.#access = new ProxyAccess({ app: appPath, auth, grants }, isLocal);
+    this.#audit = createAuditLog({ file: auditFile(debuggerFolder), maskPatterns: auditMask, log });
+    this.#settings = createSettingsFile(settingsFile, log);
+    this.#sources = createSourceFiles(() => this.#scripts());
+    this.ready = this.#debuggee.attach().catch((error: unknown) => {
+      this.#debuggee.close(messageOf(error));
+      throw error;
+    });
+    // Whoever waits for it hears of it; `ended` says it too.
+    this.ready.catch(() => {});
+    this.ended = this.#debuggee.ended.then((reason) => this.#end(reason));
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    response.on('error', (error) => this.#options.log.debug('answer-lost', { reason: error.message }));
+    const target = request.url ?? '/';
+    const mark = target.indexOf('?');
+    const path = mark === -1 ? target : target.slice(0, mark);
+    const name = this.#nameBelow(path);
+    const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
+    if (name === null) {
+      sendError(response, 404, invalid('this is no path of the debugger'));
+    } else {
+      this.#answer(name, query, request, response).catch((error: unknown) => {
+        this.#options.log.error('request-failed', { path, reason: messageOf(error) });
+        if (!response.headersSent) sendError(response, 500, invalid('the debugger failed to answer'));
+        else response.destroy();
+      });
+    }
+  }
+
+  close(): void {
+    if (this.#options.isLive) this.#debuggee.closeInspector();
+    this.#debuggee.close('the session was closed');
+  }
+
+  /** What follows the base path, or null. Prefixes are compared without regard to case, as routes are. */
+  #nameBelow(path: string): string | null {
+    const lower = path.toLowerCase();
+    for (const base of this.#options.basePaths) {
+      if (lower.startsWith(base.toLowerCase())) return path.slice(base.length);
+    }
+    const plain = decoded(path);
+    if (plain === null) return null;
+    for (const base of this.#options.basePaths) {
+      const plainBase = decoded(base) ?? base;
+      if (plain.toLowerCase().startsWith(plainBase.toLowerCase())) return plain.slice(plainBase.length);
+    }
+    return null;
+  }
+
+  async #answer(
+    name: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const isProtocol = name === 'cdp' || name.startsWith('cdp/');
+    if (isProtocol) return this.#handleProtocol(name.slice(4), query, request, response);
+    if (request.method !== 'GET' && request.method !== 'HEAD') return sendWrongMethod(response, 'GET, HEAD');
+    if (name === '' || name === 'index.html') return this.#sendPage(request, response);
+    if (this.#options.uiFiles.serve(request, response, name)) return;
+    sendError(response, 404, invalid('the debugger has no such file'));
+  }
+
+  async #sendPage(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const verdict = this.#access.judgePage(request);
+    if (verdict.kind === 'refused') {
+      this.#note(request, { event: 'refused', who: 'unknown', text: verdict.reason });
+      return sendError(response, 403, { code: 'DEBUGGER_FORBIDDEN', message: verdict.reason });
+    }
+    const { visitor } = verdict;
+    const html = withPageData(await this.#options.uiFiles.page(), {
+      key: this.#access.keys.issue(visitor),
+      role: visitor.role,
+      settings: await this.#settings.all(),
+      isOpen: this.#options.auth === 'none',
+    });
+    response.setHeader('Content-Security-Policy', `${UI_POLICY}; frame-ancestors 'none'; ${PAGE_SANDBOX}`);
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    sendHtml(response, html);
+  }
+
+  async #handleProtocol(
+    rest: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (request.method === 'OPTIONS') return this.#access.answerPreflight(request, response);
+    if (rest === 'alive') {
+      if (this.#access.checkOrigin(request, response)) this.#sendAlive(response);
+    } else if (rest === 'sign-in') {
+      const visitor = await this.#access.signIn(request, response);
+      if (visitor !== null) this.#noteVisitor(request, 'signed-in', visitor);
+    } else if (rest === '' || rest === 'settings' || rest === 'file') {
+      const visitor = this.#access.checkKey(request, response);
+      if (visitor !== null) await this.#handleKeyed(rest, visitor, query, request, response);
+    } else if (this.#access.checkOrigin(request, response)) {
+      this.#checkViewer(rest);
+      this.#transport.handle(rest, query, request, response);
+    }
+  }
+
+  /** Tells a page whose session ended that there is a new one. */
+  #sendAlive(response: ServerResponse): void {
+    if (this.#farewell === null) sendNothing(response);
+    else sendError(response, 410, this.#farewell);
+  }
+
+  async #handleKeyed(
+    rest: '' | 'settings' | 'file',
+    visitor: Visitor,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const method = rest === 'file' ? 'GET' : 'POST';
+    if (request.method !== method) sendWrongMethod(response, method);
+    else if (rest === 'file') await this.#sendFile(query.get('url') ?? '', response);
+    else if (rest === 'settings') await this.#changeSettings(visitor, request, response);
+    else await this.#open(visitor, request, response);
+  }
+
+  /** A viewer whose visitor is not welcome any more goes at its next request. */
+  #checkViewer(rest: string): void {
+    const id = rest.split('/', 1)[0]!;
+    const visitor = this.#visitors.get(id);
+    if (visitor !== undefined && !this.#access.keys.isWelcome(visitor)) {
+      this.#transport.drop(id, 'its session was revoked or is over');
+    }
+  }
+
+  #note(request: IncomingMessage, entry: Omit<AuditEntry, 'app' | 'from'>): void {
+    const from = request.socket.remoteAddress ?? 'unknown';
+    this.#audit.write({ ...entry, app: this.#options.appPath, from });
+  }
+
+  #noteVisitor(request: IncomingMessage, event: AuditEntry['event'], { name, role }: Visitor): void {
+    this.#note(request, { event, who: name, role });
+  }
+
+  async #open(visitor: Visitor, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What the page sends along means nothing, but it has to be taken off the connection.
+    if ((await readBody(request, response, SEND_BYTES_MAX)) === null) return;
+    try {
+      await this.ready;
+    } catch (error) {
+      return sendError(response, 410, { code: 'DEBUGGER_NOT_RUNNING', message: messageOf(error) });
+    }
+    if (this.#farewell !== null) return sendError(response, 410, this.#farewell);
+    const viewer = this.#transport.open((opened) => this.#join(opened, visitor));
+    if (viewer === null) {
+      const message = `${VIEWERS_MAX} viewers are open already; close one`;
+      return sendError(response, 503, { code: 'DEBUGGER_FORBIDDEN', message });
+    }
+    const { app, pid, log } = this.#options;
+    log.info('viewer-opened', { viewers: this.#transport.count });
+    this.#noteVisitor(request, 'attached', visitor);
+    const opened: Opened = { viewer: viewer.id, app, pid };
+    sendJson(response, 200, JSON.stringify(opened));
+  }
+
+  #join(viewer: Viewer, visitor: Visitor): ViewerEvents {
+    const { name: who, role } = visitor;
+    const app = this.#options.appPath;
+    const session = new VirtualSession(this.#debuggee, (text) => viewer.send(text), {
+      role,
+      audit: (method, text) => this.#audit.write({ event: 'command', app, who, role, method, text }),
+    });
+    this.#sessions.add(session);
+    this.#visitors.set(viewer.id, visitor);
+    return {
+      message: (message) => session.receive(message),
+      closed: (reason) => {
+        this.#sessions.delete(session);
+        this.#visitors.delete(viewer.id);
+        this.#audit.write({ event: 'left', app, who, text: reason });
+        session.close();
+      },
+    };
+  }
+
+  async #changeSettings(
+    visitor: Visitor,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const body = await readBody(request, response, SEND_BYTES_MAX);
+    if (body === null) return;
+    // Breakpoints are settings too: who may not set them does not keep them for others either.
+    if (visitor.role !== 'full') return sendNothing(response);
+    try {
+      await this.#settings.change(JSON.parse(body));
+      sendNothing(response);
+    } catch (error) {
+      if (!(error instanceof HostError) && !(error instanceof SyntaxError)) throw error;
+      const isLarge = error instanceof HostError && error.code === 'REQUEST_BODY_TOO_LARGE';
+      sendError(response, isLarge ? 413 : 400, invalid(error.message));
+    }
+  }
+
+  async #sendFile(url: string, response: ServerResponse): Promise<void> {
+    const content = await this.#sources.read(url);
+    if (content === null) sendError(response, 404, invalid('no script that was announced names this file'));
+    else sendText(response, 200, 'text/plain; charset=utf-8', content);
+  }
+
+  *#scripts(): Iterable<{ url: string; sourceMapURL: string }> {
+    const { main } = this.#debuggee;
+    if (main === null) return;
+    for (const { target } of [main, ...this.#debuggee.workers()]) yield* target.replay.scripts();
+  }
+
+  #end(reason: string): string {
+    this.#farewell = { code: 'DEBUGGER_NOT_RUNNING', message: `the debugging session is over: ${reason}` };
+    for (const session of this.#sessions) session.ended(reason);
+    this.#transport.finish(this.#farewell);
+    return reason;
+  }
+}
+
+function invalid(message: string): PollError {
+  return { code: 'REQUEST_INVALID', message };
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Malformed escapes match no path of ours.
+    return null;
+  }
+}

@@ -1,0 +1,410 @@
+// One inspected thread (the program's main one or a worker), with its one inspector session, shared by any
+// number of viewers. Runtime and Debugger stay enabled for ever: a viewer that enables them is told from
+// memory, one that disables them only stops hearing. Nothing that a viewer leaves behind stops the program.
+
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/host-error.ts';
+import type { Log } from '../base/log.ts';
+import type { ArmedState } from './armed-state.ts';
+import { Breakpoints, type Forward } from './breakpoints.ts';
+import { DomainReplay } from './domain-replay.ts';
+import {
+  errorTail,
+  METHOD_NOT_FOUND,
+  readTail,
+  resultTail,
+  SERVER_ERROR,
+  type InspectorClient,
+  type InspectorEvent,
+  type ReplyTail,
+} from './inspector-client.ts';
+import { Unattended } from './unattended.ts';
+
+/** Bytes of sources of collected scripts that V8 keeps for the session. */
+const SCRIPTS_CACHE_BYTES = 10_000_000;
+/** Logged objects are kept alive by the session: so many without a viewer, so many with one. */
+const RETAINED_UNWATCHED_MAX = 1000;
+const RETAINED_WATCHED_MAX = 20_000;
+const OBJECT_GROUPS_MAX = 200;
+
+/** What DevTools asks of every target but some Node versions do not know: answered in their place. */
+const OPTIONAL_RESULTS: Readonly<Record<string, Record<string, unknown>>> = {
+  'Network.enable': {},
+  'Network.disable': {},
+  'Network.setAttachDebugStack': {},
+  'Network.setBlockedURLs': {},
+  'Network.setCacheDisabled': {},
+  'Network.emulateNetworkConditions': {},
+  // DevTools reads the list without looking whether it is there.
+  'Network.emulateNetworkConditionsByRule': { ruleIds: [] },
+  'Network.overrideNetworkState': {},
+  'Network.clearAcceptedEncodingsOverride': {},
+  'Network.setBypassServiceWorker': {},
+  'Debugger.setBlackboxExecutionContexts': {},
+};
+
+/** The last value of these holds, whoever set it; worker threads start with it. */
+const REMEMBERED = new Set([
+  'Debugger.setBreakpointsActive',
+  'Debugger.setPauseOnExceptions',
+  'Debugger.setAsyncCallStackDepth',
+  'Debugger.setBlackboxPatterns',
+]);
+
+/** Their answers come as a stream of events that only the one who asked is to get. */
+const STREAMING = new Set(['HeapProfiler.takeHeapSnapshot', 'HeapProfiler.stopTrackingHeapObjects']);
+const STREAM_EVENTS = new Set([
+  'HeapProfiler.addHeapSnapshotChunk',
+  'HeapProfiler.reportHeapSnapshotProgress',
+]);
+
+/** Their answers hold call frames. */
+const WITH_FRAMES = new Set(['Debugger.restartFrame', 'Debugger.setScriptSource']);
+
+type Params = Record<string, unknown>;
+
+/** One viewer at one thread. */
+export interface Attachment {
+  /** Performs a command; its answer goes to `answer` as a tail, maybe later, unless the viewer left. */
+  perform(method: string, params: Params, answer: (tail: ReplyTail) => void): void;
+  /** The viewer left, or does not look at this thread any more. */
+  detach(): void;
+}
+
+/** The stop of a thread before its first line, as far as nobody wants it. */
+type StartBreak = 'to-come' | 'passing' | 'over';
+
+interface Seat {
+  /** Sends an event, as a tail. */
+  send: (tail: string) => void;
+  /** Domains whose events the viewer hears. */
+  enabled: Set<string>;
+  /** It switched the debugger off for a while, as DevTools does to record a profile. */
+  isSuspended: boolean;
+  wantsSkip: boolean;
+}
+
+/** How a thread is shared. */
+export interface SharedTargetOptions {
+  /** It stops before its first line only because it waited for us; nobody asked for that, so it goes on. */
+  passesStart: boolean;
+  /** Hears when something was armed or disarmed. */
+  changed?: () => void;
+  clock: Clock;
+  /** How long a pause without a viewer lasts; null holds it. */
+  unattendedMs: number | null;
+}
+
+/** A thread that is inspected. */
+export class SharedTarget {
+  readonly replay = new DomainReplay();
+  readonly breakpoints: Breakpoints;
+  #client: InspectorClient;
+  #log: Log;
+  #seats = new Set<Seat>();
+  #remembered = new Map<string, Params>();
+  #debuggerEnabled: ReplyTail = resultTail({});
+  /** Who waits for a stream; V8 serves them in this order. */
+  #streams: { seat: Seat }[] = [];
+  #isSkipping = false;
+  #changed: () => void;
+  #unattended: Unattended;
+  #startBreak: StartBreak;
+  #retained = 0;
+  #groups = new Set<string>();
+
+  constructor(client: InspectorClient, log: Log, options: SharedTargetOptions) {
+    const { passesStart, changed = () => {}, clock, unattendedMs } = options;
+    this.#unattended = new Unattended(clock, unattendedMs, () => this.#goOn(unattendedMs ?? 0));
+    this.#startBreak = passesStart ? 'to-come' : 'over';
+    this.#client = client;
+    this.#log = log;
+    this.#changed = changed;
+    const forward: Forward = (method, params, onReply) => client.forward(method, params, onReply);
+    this.breakpoints = new Breakpoints(forward, changed);
+  }
+
+  /** What is armed here, for a thread that is to stop at the same places. */
+  armed(): ArmedState {
+    return { remembered: [...this.#remembered], breakpoints: this.breakpoints.byUrl() };
+  }
+
+  /**
+   * Enables what stays enabled, arms what `model` has armed, and lets a waiting thread go. Resolves when the
+   * thread has answered. @throws HostError DEBUGGEE_UNREACHABLE
+   */
+  async start(model: ArmedState): Promise<void> {
+    const isEnabled = new Promise<ReplyTail>((resolve) => {
+      const params = { maxScriptsCacheSize: SCRIPTS_CACHE_BYTES };
+      this.#client.forward('Debugger.enable', params, resolve);
+    });
+    const calls = [this.#client.call('Runtime.enable')];
+    for (const [method, params] of model.remembered) {
+      if (!REMEMBERED.has(method)) continue;
+      this.#remembered.set(method, params);
+      this.#tell(method, params);
+    }
+    for (const params of model.breakpoints) {
+      this.breakpoints.perform('Debugger.setBreakpointByUrl', params, () => {});
+    }
+    calls.push(this.#client.call('Runtime.runIfWaitingForDebugger'));
+    this.#debuggerEnabled = await isEnabled;
+    await Promise.all(calls);
+  }
+
+  /** Takes an event of the thread. */
+  hear(event: InspectorEvent): void {
+    if (this.#startBreak !== 'over' && this.#isOfStartBreak(event)) return;
+    const tail = this.replay.record(event);
+    if (event.method === 'Debugger.paused') this.#unattended.setPaused(true);
+    else if (event.method === 'Debugger.resumed') this.#unattended.setPaused(false);
+    if (event.method === 'Debugger.breakpointResolved') this.breakpoints.resolved(event.params());
+    if (event.method === 'Runtime.consoleAPICalled' || event.method === 'Runtime.exceptionThrown') {
+      this.#retain();
+    }
+    if (STREAM_EVENTS.has(event.method)) {
+      const stream = this.#streams[0];
+      if (stream !== undefined && this.#seats.has(stream.seat)) stream.seat.send(tail);
+      return;
+    }
+    const domain = domainOf(event.method);
+    for (const seat of this.#seats) if (seat.enabled.has(domain)) seat.send(tail);
+    if (this.#seats.size === 0) this.#leaveInstrumentation();
+  }
+
+  /** A viewer looks at this thread from now on. `send` gets events as tails. */
+  attach(send: (tail: string) => void): Attachment {
+    const seat: Seat = { send, enabled: new Set(), isSuspended: false, wantsSkip: false };
+    this.#seats.add(seat);
+    this.#unattended.setWatched(true);
+    return {
+      perform: (method, params, answer) => {
+        this.#perform(seat, method, params, (tail) => {
+          if (this.#seats.has(seat)) answer(tail);
+        });
+      },
+      detach: () => this.#leave(seat),
+    };
+  }
+
+  #perform(seat: Seat, method: string, params: Params, answer: (tail: ReplyTail) => void): void {
+    const domain = domainOf(method);
+    if (domain === 'Runtime' || domain === 'Debugger') {
+      if (this.#performKept(seat, domain, method, params, answer)) return;
+    } else if (method === `${domain}.enable` || method === 'NodeTracing.start') {
+      this.#enable(seat, domain, method, params, answer);
+      return;
+    } else if (method === `${domain}.disable`) {
+      this.#disable(seat, domain, answer);
+      return;
+    }
+    if (domain === 'Target' || domain === 'NodeRuntime' || domain === 'NodeWorker') {
+      answer(resultTail({}));
+      return;
+    }
+    this.#forward(seat, method, params, answer);
+  }
+
+  /** What is answered from memory; false when V8 has to answer. */
+  #performKept(
+    seat: Seat,
+    domain: 'Runtime' | 'Debugger',
+    method: string,
+    params: Params,
+    answer: (tail: ReplyTail) => void,
+  ): boolean {
+    switch (method) {
+      case 'Runtime.enable':
+      case 'Debugger.enable':
+        this.#replayTo(seat, domain);
+        this.#applySkip(() => answer(domain === 'Debugger' ? this.#debuggerEnabled : resultTail({})));
+        return true;
+      case 'Runtime.disable':
+      case 'Debugger.disable':
+        if (domain === 'Debugger' && seat.enabled.has(domain)) seat.isSuspended = true;
+        seat.enabled.delete(domain);
+        this.#applySkip(() => answer(resultTail({})));
+        return true;
+      case 'Runtime.runIfWaitingForDebugger':
+        // It was let go when the session began.
+        answer(resultTail({}));
+        return true;
+      case 'Debugger.setSkipAllPauses':
+        seat.wantsSkip = params['skip'] === true;
+        this.#applySkip(() => answer(resultTail({})));
+        return true;
+      case 'Runtime.discardConsoleEntries':
+        this.replay.discardConsole();
+        return false;
+      default:
+        return this.breakpoints.perform(method, params, answer);
+    }
+  }
+
+  /** Lets the thread pass its start; viewers hear nothing of it. */
+  #isOfStartBreak(event: InspectorEvent): boolean {
+    if (event.method === 'Debugger.resumed') {
+      const isOurs = this.#startBreak === 'passing';
+      this.#startBreak = 'over';
+      return isOurs;
+    }
+    if (event.method !== 'Debugger.paused') return false;
+    const isStart = this.#startBreak === 'to-come' && event.params()['reason'] === 'Break on start';
+    this.#startBreak = isStart ? 'passing' : 'over';
+    if (isStart) this.#tell('Debugger.resume');
+    return isStart;
+  }
+
+  #replayTo(seat: Seat, domain: 'Runtime' | 'Debugger'): void {
+    if (domain === 'Debugger') seat.isSuspended = false;
+    if (seat.enabled.has(domain)) return;
+    seat.enabled.add(domain);
+    const tails = domain === 'Runtime' ? this.replay.replayRuntime() : this.replay.replayDebugger();
+    for (const tail of tails) seat.send(tail);
+  }
+
+  #forward(seat: Seat, method: string, params: Params, answer: (tail: ReplyTail) => void): void {
+    const marked = params['callFrameId'];
+    if (typeof marked === 'string') {
+      const callFrameId = this.replay.unmarkFrame(marked);
+      if (callFrameId === null) {
+        answer(errorTail(SERVER_ERROR, 'The call frame is of an earlier pause'));
+        return;
+      }
+      params = { ...params, callFrameId };
+    }
+    if (REMEMBERED.has(method)) {
+      this.#remembered.set(method, params);
+      this.#changed();
+    }
+    if (typeof params['objectGroup'] === 'string') this.#useGroup(method, params['objectGroup']);
+    const stream = STREAMING.has(method) ? { seat } : null;
+    if (stream !== null) this.#streams.push(stream);
+    this.#client.forward(method, params, (tail) => {
+      if (stream !== null) this.#streams.splice(this.#streams.indexOf(stream), 1);
+      answer(this.#mended(method, tail));
+    });
+  }
+
+  /** An answer as viewers are to see it. */
+  #mended(method: string, tail: ReplyTail): ReplyTail {
+    if (WITH_FRAMES.has(method)) {
+      const reply = readTail(tail);
+      if (reply.result === undefined) return tail;
+      this.replay.markFrames(reply.result);
+      return resultTail(reply.result);
+    }
+    const optional = OPTIONAL_RESULTS[method];
+    if (optional === undefined || !tail.startsWith('"error"')) return tail;
+    return readTail(tail).error?.code === METHOD_NOT_FOUND ? resultTail(optional) : tail;
+  }
+
+  /** Enables one of the domains that only run while somebody wants them. */
+  #enable(
+    seat: Seat,
+    domain: string,
+    method: string,
+    params: Params,
+    answer: (tail: ReplyTail) => void,
+  ): void {
+    const isFirst = !this.#isEnabled(domain);
+    seat.enabled.add(domain);
+    if (!isFirst && method.endsWith('.enable')) {
+      answer(resultTail({}));
+      return;
+    }
+    this.#forward(seat, method, params, (tail) => {
+      if (tail.startsWith('"error"')) seat.enabled.delete(domain);
+      answer(tail);
+    });
+  }
+
+  #disable(seat: Seat, domain: string, answer: (tail: ReplyTail) => void): void {
+    const was = seat.enabled.delete(domain);
+    if (!was || this.#isEnabled(domain)) answer(resultTail({}));
+    else this.#forward(seat, `${domain}.disable`, {}, answer);
+  }
+
+  #isEnabled(domain: string): boolean {
+    for (const seat of this.#seats) if (seat.enabled.has(domain)) return true;
+    return false;
+  }
+
+  #leave(seat: Seat): void {
+    if (!this.#seats.delete(seat)) return;
+    for (const domain of seat.enabled) {
+      if (domain === 'Runtime' || domain === 'Debugger' || this.#isEnabled(domain)) continue;
+      this.#tell(domain === 'NodeTracing' ? 'NodeTracing.stop' : `${domain}.disable`);
+    }
+    this.#applySkip(() => {});
+    if (this.#seats.size > 0) return;
+    this.#unattended.setWatched(false);
+    this.breakpoints.removeInstrumentation();
+    this.#leaveInstrumentation();
+    for (const objectGroup of this.#groups) this.#tell('Runtime.releaseObjectGroup', { objectGroup });
+    this.#groups.clear();
+    this.#releaseConsole(RETAINED_UNWATCHED_MAX);
+  }
+
+  /** The pause was held for long enough; whoever comes is told of it in the console. */
+  #goOn(afterMs: number): void {
+    this.#log.info('pause-unattended', { afterMs });
+    this.replay.note(`went on after a pause of ${afterMs / 1000} s that nobody looked at`);
+    this.#tell('Debugger.resume');
+  }
+
+  /** Nobody is there to go on after a stop that only prepares a script. */
+  #leaveInstrumentation(): void {
+    if (this.replay.pauseReason === 'instrumentation') this.#tell('Debugger.resume');
+  }
+
+  /**
+   * Pauses are skipped while a viewer wants it, or while the only ones there have the debugger off. `done`
+   * is called when V8 does so: whoever waits for an answer may rely on it.
+   */
+  #applySkip(done: () => void): void {
+    let isWanted = false;
+    let isSuspended = false;
+    for (const seat of this.#seats) {
+      isWanted ||= seat.wantsSkip;
+      isSuspended ||= seat.isSuspended;
+    }
+    const isSkipping = isWanted || (isSuspended && !this.#isEnabled('Debugger'));
+    if (isSkipping === this.#isSkipping) {
+      done();
+      return;
+    }
+    this.#isSkipping = isSkipping;
+    this.#client.forward('Debugger.setSkipAllPauses', { skip: isSkipping }, done);
+  }
+
+  #useGroup(method: string, group: string): void {
+    if (group === 'console') this.#retain();
+    else if (method === 'Runtime.releaseObjectGroup') this.#groups.delete(group);
+    else if (this.#groups.size < OBJECT_GROUPS_MAX) this.#groups.add(group);
+  }
+
+  #retain(): void {
+    this.#retained += 1;
+    this.#releaseConsole(this.#seats.size === 0 ? RETAINED_UNWATCHED_MAX : RETAINED_WATCHED_MAX);
+  }
+
+  /** Lets V8 forget the objects of the console; their messages stay, with previews. */
+  #releaseConsole(retainedMax: number): void {
+    if (this.#retained <= retainedMax) return;
+    this.#retained = 0;
+    this.#tell('Runtime.releaseObjectGroup', { objectGroup: 'console' });
+  }
+
+  /** A command of our own whose failure changes nothing. */
+  #tell(method: string, params: Params = {}): void {
+    this.#client.call(method, params).catch((error: unknown) => {
+      this.#log.debug('inspector-command-failed', { method, reason: messageOf(error) });
+    });
+  }
+}
+
+function domainOf(method: string): string {
+  const dot = method.indexOf('.');
+  return dot === -1 ? method : method.slice(0, dot);
+}

@@ -1,0 +1,246 @@
+// One viewer's view of the debuggee: flat CDP over one connection. The root session stands for the app and
+// answers Target.*; the program is its child target, workers are children of the program. Commands go to
+// shared targets; what a viewer does wrong is an error answer to it and nothing else.
+
+import type { CdpMessage } from '../wire/poll-messages.ts';
+import type { DebugRole } from './access-grants.ts';
+import { auditedText, judgeCommand } from './command-role.ts';
+import type { Debuggee, ListedTarget } from './debuggee.ts';
+import {
+  errorTail,
+  METHOD_NOT_FOUND,
+  resultTail,
+  SERVER_ERROR,
+  type ReplyTail,
+} from './inspector-client.ts';
+import type { Attachment } from './shared-target.ts';
+
+const INVALID_REQUEST = -32_600;
+/** What Chromium says when the session of a command is gone. */
+const SESSION_NOT_FOUND = -32_001;
+/** Most commands of one viewer without an answer. */
+const UNANSWERED_MAX = 5000;
+
+type Params = Record<string, unknown>;
+
+interface Child {
+  listed: ListedTarget;
+  attachment: Attachment;
+}
+
+/** Who the viewer is. */
+export interface VirtualSessionOptions {
+  role: DebugRole;
+  /** Hears of commands that change the program, as they are performed. */
+  audit(method: string, text: string): void;
+}
+
+/** The session of one viewer. */
+export class VirtualSession {
+  #debuggee: Debuggee;
+  /** Sends one message, as text of JSON. */
+  #send: (text: string) => void;
+  #options: VirtualSessionOptions;
+  #children = new Map<string, Child>();
+  #isDiscovering = false;
+  /** The viewer wants the children of the root, or of the program. */
+  #attachesMain = false;
+  #attachesWorkers = false;
+  #unanswered = 0;
+
+  constructor(debuggee: Debuggee, send: (text: string) => void, options: VirtualSessionOptions) {
+    this.#options = options;
+    this.#debuggee = debuggee;
+    this.#send = send;
+  }
+
+  /** Performs one message of the viewer, whatever it is. */
+  receive(message: unknown): void {
+    const { id, sessionId, method, params } = (message ?? {}) as CdpMessage;
+    if (typeof id !== 'number' || !Number.isSafeInteger(id)) {
+      this.#send(`{${errorTail(INVALID_REQUEST, 'a command has a whole number as its id')}`);
+      return;
+    }
+    const isSession = sessionId === undefined || typeof sessionId === 'string';
+    const isParams = params === undefined || (typeof params === 'object' && params !== null);
+    const head = typeof sessionId === 'string' ? sessionHead(sessionId) : '';
+    const answer = (tail: ReplyTail): void => this.#send(`{"id":${id},${head}${tail}`);
+    if (typeof method !== 'string' || !isSession || !isParams) {
+      answer(errorTail(INVALID_REQUEST, 'a command has a method, and an object as its params'));
+    } else if (sessionId === undefined || sessionId === '') {
+      this.#performRoot(method, params ?? {}, answer);
+    } else {
+      this.#performChild(sessionId, method, params ?? {}, answer);
+    }
+  }
+
+  /** A worker came. */
+  workerAttached(worker: ListedTarget): void {
+    this.#announce(worker);
+    if (this.#attachesWorkers) this.#attach(worker, this.#debuggee.main?.sessionId);
+  }
+
+  workerDetached(worker: ListedTarget): void {
+    this.#detach(worker.sessionId, this.#debuggee.main?.sessionId);
+    if (this.#isDiscovering) {
+      this.#sendEvent('Target.targetDestroyed', { targetId: targetIdOf(worker) });
+    }
+  }
+
+  /** The program is gone: all targets are. */
+  ended(reason: string): void {
+    const main = this.#debuggee.main?.sessionId;
+    for (const sessionId of [...this.#children.keys()].reverse()) {
+      this.#detach(sessionId, sessionId === main ? undefined : main);
+    }
+    this.#sendEvent('Inspector.detached', { reason });
+  }
+
+  /** The viewer left. V8 does not hear of it. */
+  close(): void {
+    for (const { attachment } of this.#children.values()) attachment.detach();
+    this.#children.clear();
+  }
+
+  #performRoot(method: string, params: Params, answer: (tail: ReplyTail) => void): void {
+    switch (method) {
+      case 'Target.setAutoAttach':
+        answer(resultTail({}));
+        this.#attachesMain = params['autoAttach'] === true;
+        if (this.#attachesMain && this.#debuggee.main !== null) this.#attach(this.#debuggee.main, undefined);
+        break;
+      case 'Target.setDiscoverTargets':
+        answer(resultTail({}));
+        this.#isDiscovering = params['discover'] === true;
+        for (const listed of this.#all()) this.#announce(listed);
+        break;
+      case 'Target.getTargets':
+        answer(resultTail({ targetInfos: this.#all().map((listed) => this.#infoOf(listed)) }));
+        break;
+      case 'Target.getTargetInfo':
+        answer(this.#targetInfo(params['targetId']));
+        break;
+      case 'Target.attachToTarget':
+        this.#attachTo(String(params['targetId']), answer);
+        break;
+      case 'Target.detachFromTarget':
+        this.#detach(String(params['sessionId']), undefined);
+        answer(resultTail({}));
+        break;
+      default:
+        answer(method.startsWith('Target.') ? resultTail({}) : notFound(method));
+    }
+  }
+
+  #performChild(
+    sessionId: string,
+    method: string,
+    params: Params,
+    answer: (tail: ReplyTail) => void,
+  ): void {
+    const child = this.#children.get(sessionId);
+    if (child === undefined) {
+      answer(errorTail(SESSION_NOT_FOUND, `Session with given id not found: ${sessionId}`));
+      return;
+    }
+    if (method === 'Target.setAutoAttach' && child.listed.type === 'node') {
+      answer(resultTail({}));
+      this.#attachesWorkers = params['autoAttach'] === true;
+      if (!this.#attachesWorkers) return;
+      for (const worker of this.#debuggee.workers()) this.#attach(worker, sessionId);
+      return;
+    }
+    if (this.#unanswered >= UNANSWERED_MAX) {
+      answer(errorTail(SERVER_ERROR, `more than ${UNANSWERED_MAX} commands wait for an answer`));
+      return;
+    }
+    const verdict = judgeCommand(this.#options.role, method, params);
+    if (verdict === 'refuse') {
+      answer(errorTail(SERVER_ERROR, `${method} is not for the role "${this.#options.role}"`));
+      return;
+    }
+    if (verdict === 'ignore') {
+      answer(resultTail({}));
+      return;
+    }
+    const audited = auditedText(method, params);
+    if (audited !== null) this.#options.audit(method, audited);
+    this.#unanswered += 1;
+    child.attachment.perform(method, params, (tail) => {
+      this.#unanswered -= 1;
+      answer(tail);
+    });
+  }
+
+  #attachTo(targetId: string, answer: (tail: ReplyTail) => void): void {
+    const listed = this.#all().find((candidate) => targetIdOf(candidate) === targetId);
+    if (listed === undefined) {
+      answer(errorTail(SERVER_ERROR, 'No target with given id found'));
+      return;
+    }
+    answer(resultTail({ sessionId: listed.sessionId }));
+    this.#attach(listed, undefined);
+  }
+
+  #attach(listed: ListedTarget, parent: string | undefined): void {
+    const { sessionId } = listed;
+    if (this.#children.has(sessionId)) return;
+    const head = sessionHead(sessionId);
+    const attachment = listed.target.attach((tail) => this.#send(`{${head}${tail}`));
+    this.#children.set(sessionId, { listed, attachment });
+    const targetInfo = this.#infoOf(listed);
+    const params = { sessionId, targetInfo, waitingForDebugger: false };
+    this.#sendEvent('Target.attachedToTarget', params, parent);
+  }
+
+  #detach(sessionId: string, parent: string | undefined): void {
+    const child = this.#children.get(sessionId);
+    if (child === undefined) return;
+    this.#children.delete(sessionId);
+    child.attachment.detach();
+    const params = { sessionId, targetId: targetIdOf(child.listed) };
+    this.#sendEvent('Target.detachedFromTarget', params, parent);
+  }
+
+  #announce(listed: ListedTarget): void {
+    if (!this.#isDiscovering) return;
+    this.#sendEvent('Target.targetCreated', { targetInfo: this.#infoOf(listed) });
+  }
+
+  #targetInfo(targetId: unknown): ReplyTail {
+    if (targetId === undefined) {
+      const root = { targetId: 'app', type: 'browser', title: 'Slipstream', url: '', attached: true };
+      return resultTail({ targetInfo: { ...root, canAccessOpener: false } });
+    }
+    const listed = this.#all().find((candidate) => targetIdOf(candidate) === targetId);
+    if (listed === undefined) return errorTail(SERVER_ERROR, 'No target with given id found');
+    return resultTail({ targetInfo: this.#infoOf(listed) });
+  }
+
+  #infoOf(listed: ListedTarget): Params {
+    const { type, title, url, sessionId } = listed;
+    const attached = this.#children.has(sessionId);
+    return { targetId: targetIdOf(listed), type, title, url, attached, canAccessOpener: false };
+  }
+
+  #all(): ListedTarget[] {
+    const { main } = this.#debuggee;
+    return main === null ? [] : [main, ...this.#debuggee.workers()];
+  }
+
+  #sendEvent(method: string, params: Params, sessionId?: string): void {
+    this.#send(JSON.stringify({ ...(sessionId === undefined ? {} : { sessionId }), method, params }));
+  }
+}
+
+function targetIdOf(listed: ListedTarget): string {
+  return `process-${listed.sessionId.slice(1)}`;
+}
+
+function sessionHead(sessionId: string): string {
+  return `"sessionId":${JSON.stringify(sessionId)},`;
+}
+
+function notFound(method: string): ReplyTail {
+  return errorTail(METHOD_NOT_FOUND, `'${method}' wasn't found`);
+}
