@@ -1,0 +1,64 @@
+// slipstream status: the running host, its apps and their processes.
+
+import { askHost } from '../process/control-client.ts';
+import type { AppSnapshot, HostSnapshot } from '../wire/status.ts';
+import { HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
+import { durationText, printable, sizeText, textTable } from './text-table.ts';
+
+/** What `slipstream status --help` prints. */
+export const STATUS_HELP = `Usage: slipstream status [--json] [--host PID]
+
+Shows the host that runs for SLIPSTREAM_HOME: a row for each app with its state, its
+processes, requests so far, requests under way and waiting, memory and restarts.
+Below the table: why an app failed, and settings that were not taken.
+`;
+
+/** Runs the verb. */
+export async function status(words: string[]): Promise<void> {
+  const { values } = parseWords('status', words, HOST_OPTIONS, 0);
+  const snapshot = (await askHost({ verb: 'status' }, { pid: hostPid(values.host) })) as HostSnapshot;
+  if (values.json) printJson(snapshot);
+  else process.stdout.write(statusText(snapshot));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function appRow(app: AppSnapshot): string[] {
+  const processes = app.processes ?? [];
+  const memory = processes.flatMap(({ memoryBytes }) => memoryBytes ?? []);
+  return [
+    app.name,
+    app.path,
+    app.state,
+    app.pids.length === 0 ? '-' : app.pids.join(' '),
+    String(sum(processes.map(({ requests }) => requests))),
+    `${sum(processes.map(({ active }) => active))}+${app.waiting ?? 0}`,
+    memory.length === 0 ? '-' : sizeText(sum(memory)),
+    String(app.restarts),
+  ];
+}
+
+/** The status for people. */
+export function statusText(snapshot: HostSnapshot): string {
+  const { version, pid, urls = [], root, uptimeMs = 0, apps } = snapshot;
+  let text = `slipstream ${version}, pid ${pid}, up ${durationText(uptimeMs)}, on ${urls.join(' ')}\n`;
+  const settings = snapshot.configFile === undefined ? '' : `, settings ${printable(snapshot.configFile)}`;
+  text += `root ${printable(root ?? '')}${settings}\n`;
+  if (snapshot.connections !== undefined) {
+    const memory = sizeText(snapshot.memoryBytes);
+    text += `${snapshot.connections} connections, ${snapshot.requests ?? 0} requests, host ${memory}\n`;
+  }
+  const head = ['APP', 'PATH', 'STATE', 'PIDS', 'REQUESTS', 'NOW', 'MEMORY', 'RESTARTS'];
+  text += `\n${apps.length === 0 ? 'no app yet\n' : textTable([head, ...apps.map(appRow)], [4, 5, 6, 7])}`;
+  const problems = apps.flatMap(({ name, failure, problem }) => [
+    ...(failure === undefined ? [] : [failure]),
+    ...(problem === undefined ? [] : [`app "${name}" keeps its last good settings: ${problem}`]),
+  ]);
+  if (snapshot.configProblem !== undefined) {
+    problems.unshift(`the last good settings hold: ${snapshot.configProblem}`);
+  }
+  problems.push(...(snapshot.certificateWarnings ?? []).map((line) => `certificate for ${line}`));
+  return problems.length === 0 ? text : `${text}\n${problems.map((line) => `! ${printable(line)}\n`).join('')}`;
+}

@@ -1,0 +1,181 @@
+// slipstream tls <what>: the certificates in SLIPSTREAM_HOME. A running host takes changes over by itself.
+
+import { readFileSync } from 'node:fs';
+import { homeFolder } from '../base/home-folder.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import {
+  certificateName, judgePair, makeLocalCertificate, readPair, removeCertificate, storeCertificate,
+  storedCertificates, type ReadPair, type StoredCertificate,
+} from '../tls/tls.ts';
+import { parseWords, printJson } from './options.ts';
+import { textTable } from './text-table.ts';
+import { readPfx } from './tls-pfx.ts';
+
+/** What `slipstream tls --help` prints. */
+export const TLS_HELP = `slipstream tls <what> [options]
+
+  tls dev                               a local authority and a certificate for localhost
+  tls add --host NAME --cert FILE --key FILE
+                                        stores a certificate: for a name, *.name, or * for everybody else
+  tls add --listen IP:PORT …            for clients of a listener that ask for no known name
+  tls add --host NAME --pfx FILE        from a PKCS #12 file (needs openssl); its passphrase is read from
+                                        SLIPSTREAM_PFX_PASSPHRASE
+  tls list [--json]                     names, ends, fingerprints
+  tls check [--json]                    what is wrong with them; exit code 1 if anything is
+  tls remove NAME                       removes the certificates of a name
+
+A name may have an RSA and an ECDSA certificate. A certificate that is stored again takes the place of the
+former one; a running host shows it at the next handshake.
+`;
+
+const ADD_OPTIONS = {
+  host: { type: 'string', multiple: true },
+  listen: { type: 'string', multiple: true },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  pfx: { type: 'string' },
+} as const;
+
+const LIST_OPTIONS = { json: { type: 'boolean', default: false } } as const;
+
+/** Runs the verb. @throws HostError OPTION_…, TLS_CERTIFICATE_…, HOME_UNSAFE */
+export async function tls(words: string[]): Promise<void> {
+  const [what, ...rest] = words;
+  switch (what) {
+    case 'dev':
+      return makeLocal(rest);
+    case 'add':
+      return add(rest);
+    case 'list':
+      return list(rest);
+    case 'check':
+      return check(rest);
+    case 'remove':
+      return remove(rest);
+    default:
+      throw new HostError('OPTION_INVALID', 'tls takes dev, add, list, check or remove; see slipstream tls --help');
+  }
+}
+
+function makeLocal(words: string[]): void {
+  parseWords('tls', words, {}, 0);
+  const { authorityFile, isAuthorityOld, validTo } = makeLocalCertificate(homeFolder(), Date.now());
+  const lines = [
+    `A certificate for localhost, *.localhost, 127.0.0.1 and ::1 is stored; it ends on ${day(validTo)}.`,
+    `Its authority is ${isAuthorityOld ? 'the one from before' : 'new'}: ${authorityFile}`,
+    'Nothing trusts it yet. To make browsers and curl trust it, add that file to their authorities:',
+    `  curl --cacert ${authorityFile} https://localhost:8443/`,
+    process.platform === 'darwin'
+      ? `  security add-trusted-cert -k ~/Library/Keychains/login.keychain-db ${authorityFile}`
+      : `  certutil -A -d sql:$HOME/.pki/nssdb -t C -n slipstream -i ${authorityFile}`,
+    'It is good for localhost and loopback addresses only. Now: slipstream serve --listen https://localhost:8443',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+function contentOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new HostError('TLS_CERTIFICATE_INVALID', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function add(words: string[]): void {
+  const { values } = parseWords('tls', words, ADD_OPTIONS, 0);
+  const listeners = (values.listen ?? []).map((listen) => `https://${listen.replace(/^https:\/\//, '')}`);
+  const names = [...(values.host ?? []), ...listeners].map(certificateName);
+  if (names.length === 0) throw new HostError('OPTION_INVALID', 'tls add needs --host NAME or --listen IP:PORT');
+  const read = readGiven(values);
+  for (const name of names) {
+    const findings = judgePair(read, name, Date.now());
+    const error = findings.find(({ severity }) => severity === 'error');
+    if (error !== undefined) {
+      const where = values.cert ?? values.pfx;
+      throw new HostError('TLS_CERTIFICATE_INVALID', `${where}: the certificate ${error.text}`);
+    }
+    const file = storeCertificate(homeFolder(), name, read);
+    process.stdout.write(`${name}: stored in ${file}, ends on ${day(new Date(read.validTo))}\n`);
+    for (const { text } of findings) process.stderr.write(`slipstream: warning: the certificate ${text}\n`);
+  }
+}
+
+function readGiven(values: { cert?: string; key?: string; pfx?: string }): ReadPair {
+  const { cert, key, pfx } = values;
+  if (pfx !== undefined) {
+    if (cert !== undefined || key !== undefined) {
+      throw new HostError('OPTION_INVALID', '--pfx holds certificate and key: leave --cert and --key out');
+    }
+    const content = readPfx(pfx, process.env['SLIPSTREAM_PFX_PASSPHRASE'] ?? '');
+    return readPair({ cert: content, key: content, certWhere: pfx, keyWhere: pfx });
+  }
+  if (cert === undefined) {
+    throw new HostError('OPTION_INVALID', 'tls add needs --cert FILE and --key FILE, or --pfx FILE');
+  }
+  const keyFile = key ?? cert;
+  return readPair({ cert: contentOf(cert), key: contentOf(keyFile), certWhere: cert, keyWhere: keyFile });
+}
+
+interface Row {
+  name: string;
+  kind: string;
+  file: string;
+  subject?: string;
+  issuer?: string;
+  validTo?: string;
+  fingerprint?: string;
+  findings: { severity: string; text: string }[];
+}
+
+function rowOf(stored: StoredCertificate): Row {
+  const { name, kind, file } = stored;
+  if ('problem' in stored) return { name, kind, file, findings: [{ severity: 'error', text: stored.problem }] };
+  const { read } = stored;
+  const { subject, issuer, fingerprint } = read;
+  const validTo = new Date(read.validTo).toISOString();
+  const findings = judgePair(read, name, Date.now());
+  return { name, kind, file, subject, issuer, validTo, fingerprint, findings };
+}
+
+function list(words: string[]): void {
+  const { values } = parseWords('tls', words, LIST_OPTIONS, 0);
+  const rows = storedCertificates(homeFolder()).map(rowOf);
+  if (values.json) {
+    printJson(rows);
+    return;
+  }
+  if (rows.length === 0) {
+    process.stdout.write('There are no certificates; slipstream tls dev makes one for localhost.\n');
+    return;
+  }
+  const lines = rows.map(({ name, kind, validTo, issuer, fingerprint }) => [
+    name, kind, validTo?.slice(0, 10) ?? 'broken', issuer ?? '-', fingerprint?.slice(0, 23) ?? '-',
+  ]);
+  process.stdout.write(textTable([['name', 'key', 'ends', 'issuer', 'SHA-256'], ...lines]));
+}
+
+function check(words: string[]): void {
+  const { values } = parseWords('tls', words, LIST_OPTIONS, 0);
+  const rows = storedCertificates(homeFolder()).map(rowOf);
+  if (values.json) printJson(rows);
+  else {
+    for (const { name, kind, findings } of rows) {
+      const texts = findings.map(({ severity, text }) => `${severity}: ${text}`);
+      process.stdout.write(`${name} (${kind}): ${texts.length === 0 ? 'good' : texts.join('; ')}\n`);
+    }
+  }
+  const isBad = rows.some(({ findings }) => findings.some(({ severity }) => severity === 'error'));
+  if (isBad) process.exitCode = 1;
+}
+
+function remove(words: string[]): void {
+  const { positionals } = parseWords('tls', words, {}, 1);
+  const [name] = positionals;
+  if (name === undefined) throw new HostError('OPTION_INVALID', 'tls remove needs a name; see slipstream tls list');
+  removeCertificate(homeFolder(), certificateName(name));
+  process.stdout.write(`${name}: removed\n`);
+}

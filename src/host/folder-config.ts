@@ -1,0 +1,135 @@
+// What the configuration files in the folders of apps say: slipstream.yml, and for folders that come from IIS
+// web.config, iisnode.yml and IISNODE_* variables. A file that cannot be used changes nothing: what was good
+// last holds, and the problem is told once and kept for `status`.
+
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { HostError } from '../base/host-error.ts';
+import type { FolderSettings } from '../apps/apps.ts';
+import { readCompat } from '../compat/compat.ts';
+import { parseAppConfig } from './host-config.ts';
+import type { Log } from '../base/log.ts';
+
+/** Names of an app's own file; the first that is there counts. */
+export const APP_CONFIG_NAMES = ['slipstream.yml', 'slipstream.yaml'];
+
+const FILES = [...APP_CONFIG_NAMES, 'web.config', 'iisnode.yml'];
+const FILE_BYTES_MAX = 1_048_576;
+
+/** What holds for a folder, and where each setting comes from. */
+export interface FolderConfig extends FolderSettings {
+  readonly sources: Readonly<Record<string, string>>;
+  /** Settings of iisnode that mean nothing here. */
+  readonly ignored: readonly string[];
+}
+
+interface Known {
+  stamp: string;
+  /** The last good one; undefined: the folder has none. */
+  config: FolderConfig | undefined;
+  problem: string | undefined;
+}
+
+export interface FolderConfigsOptions {
+  /** Its slipstream.yml is the host's and no app's. */
+  root: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  log: Log;
+}
+
+/**
+ * Reads the files of one folder.
+ * @throws HostError CONFIG_INVALID, CONFIG_UNREADABLE: file, line, what was expected.
+ */
+export function readFolderConfig(
+  folder: string,
+  options: Pick<FolderConfigsOptions, 'root' | 'environment'>,
+): FolderConfig | undefined {
+  const compat = readCompat(folder, options.environment);
+  const name = folder === options.root ? undefined : APP_CONFIG_NAMES.find((one) => isFile(join(folder, one)));
+  if (compat === undefined && name === undefined) return undefined;
+  const mapped = parseAppConfig(compat?.settings ?? {}, compat?.sources ?? {});
+  const own = name === undefined ? undefined : parseAppConfig(readText(join(folder, name)), join(folder, name));
+  const env = { ...mapped.settings.env, ...own?.settings.env };
+  return {
+    settings: {
+      ...mapped.settings,
+      ...own?.settings,
+      ...(Object.keys(env).length === 0 ? {} : { env }),
+    },
+    sources: { ...mapped.sources, ...own?.sources },
+    ignored: (compat?.notes ?? []).filter(({ verdict }) => verdict === 'ignored').map(({ name }) => name),
+    ...(compat?.entry === undefined ? {} : { entry: compat.entry }),
+  };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function readText(file: string): string {
+  try {
+    const { size } = statSync(file);
+    if (size <= FILE_BYTES_MAX) return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new HostError('CONFIG_UNREADABLE', `cannot read ${file}`, { cause: error });
+  }
+  throw new HostError('CONFIG_UNREADABLE', `${file} has more than ${FILE_BYTES_MAX} bytes`);
+}
+
+/** The files of all folders, each read again when it changed. */
+export class FolderConfigs {
+  readonly #options: FolderConfigsOptions;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: FolderConfigsOptions) {
+    this.#options = options;
+  }
+
+  /** What holds for the folder now. Never throws for what is on the disk. */
+  of(folder: string): FolderConfig | undefined {
+    const stamp = stampOf(folder);
+    const known = this.#known.get(folder);
+    if (known?.stamp === stamp) return known.config;
+    if (known === undefined && stamp === '') return undefined;
+    const next: Known = { stamp, config: known?.config, problem: undefined };
+    try {
+      next.config = readFolderConfig(folder, this.#options);
+      this.#tellIgnored(folder, known?.config?.ignored, next.config?.ignored);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      next.problem = error.message;
+      this.#options.log.warn('config-rejected', { folder, code: error.code, reason: error.message });
+    }
+    if (stamp === '') this.#known.delete(folder);
+    else this.#known.set(folder, next);
+    return next.config;
+  }
+
+  /** Once for each set of them; `slipstream check` tells the reasons. */
+  #tellIgnored(folder: string, before: readonly string[] = [], now: readonly string[] = []): void {
+    const settings = now.join(', ');
+    if (settings === '' || settings === before.join(', ')) return;
+    this.#options.log.info('compat-ignored', { folder, settings });
+  }
+
+  /** Why the latest files of the folder were not taken. */
+  problemOf(folder: string): string | undefined {
+    return this.#known.get(folder)?.problem;
+  }
+}
+
+/** Tells a changed set of files from the same one; empty when there are none. */
+function stampOf(folder: string): string {
+  const parts: string[] = [];
+  for (const name of FILES) {
+    try {
+      const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+      if (stats !== undefined) parts.push(`${name} ${stats.mtimeMs} ${stats.size} ${stats.ino}`);
+    } catch (error) {
+      if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
+      parts.push(`${name} unreadable`);
+    }
+  }
+  return parts.join('\n');
+}

@@ -1,0 +1,356 @@
+// The host's settings and the file that holds them (YAML), with the settings of apps in it. A file is
+// taken whole or not at all; what is wrong in it is named with its line.
+
+import { readFileSync } from 'node:fs';
+import { FRONT_LIMITS, type FrontLimits } from '../base/limits.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from '../apps/apps.ts';
+import type { AppSettingsSource } from '../apps/apps.ts';
+import { defaultTlsConfig, readTlsConfig, type TlsConfig } from './tls-config.ts';
+import { yaml } from './yaml.ts';
+import { parseBackend } from '../wire/backend-address.ts';
+import { isNetwork } from '../wire/trusted-networks.ts';
+import { nearestName, readSettings, type SettingsOf, type SettingTable } from '../base/setting.ts';
+
+/** Settings of the host. */
+export const HOST_SETTINGS = {
+  listen: {
+    type: 'strings',
+    default: ['http://localhost:8080'],
+    text: 'Where to listen: `http://host:port` or `https://host:port`. `localhost` means both loopback families.',
+  },
+  index: {
+    type: 'choice',
+    default: 'local',
+    choices: ['local', 'everyone', 'off'],
+    text: 'Who sees the index page at `/` when no app is there: clients at this machine, everyone, nobody.',
+  },
+  debuggerPortRange: {
+    type: 'string',
+    default: '5058-6058',
+    text: 'Ports on 127.0.0.1 for inspectors, taken in turn; `first-last`, 1025 to 65535.',
+  },
+  debuggerAuth: {
+    type: 'choice',
+    default: 'link',
+    choices: ['link', 'none'],
+    text:
+      'Who may debug besides people at this machine: `link`, who signs in with `slipstream debug <app>`; ' +
+      '`none`, everybody who reaches the port. A debugger runs any code.',
+  },
+  debuggerUnattended: {
+    type: 'choice',
+    default: 'auto',
+    choices: ['auto', 'hold', 'resume'],
+    text:
+      'What happens to a program that stands while no viewer is there: `hold`; `resume` after ' +
+      '`debuggerUnattendedAfterMs`; `auto`: hold where every listener is loopback, else resume.',
+  },
+  debuggerUnattendedAfterMs: {
+    type: 'integer',
+    default: 300_000,
+    min: 100,
+    max: 86_400_000,
+    unit: 'ms',
+    text: 'How long such a program stands.',
+  },
+  debuggerAuditMask: {
+    type: 'strings',
+    default: [],
+    text: 'Regular expressions. What they match in commands is masked in the audit log of the debugger.',
+  },
+  backends: {
+    type: 'map',
+    default: {},
+    text:
+      'Servers that are no apps, by URL prefix: `/legacy/: http://127.0.0.1:3000` or `unix:/path`. They get the ' +
+      'path as it came. A backend wins over an app at the same path.',
+  },
+  trustedProxies: {
+    type: 'strings',
+    default: ['127.0.0.0/8', '::1/128'],
+    text:
+      'Addresses and networks of proxies in front. What they say in `Forwarded` and `X-Forwarded-*` is passed on ' +
+      'and added to; from everybody else it is replaced. Only they may send PROXY protocol.',
+  },
+  proxyProtocol: {
+    type: 'strings',
+    default: [],
+    text: 'Listeners, as they stand in `listen`, whose connections begin with a PROXY protocol header (v1 or v2).',
+  },
+  drainTimeoutMs: {
+    type: 'integer',
+    default: 5000,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    text: 'How long a stopping host lets requests finish. Then connections are closed.',
+  },
+} as const satisfies SettingTable;
+
+export type HostSettings = SettingsOf<typeof HOST_SETTINGS>;
+
+export interface HostConfig {
+  /** Where each setting that a file has comes from: `limits.queueMax` -> `slipstream.yml:3`. */
+  sources: Readonly<Record<string, string>>;
+  host: HostSettings;
+  limits: FrontLimits;
+  apps: AppSettingsSource;
+  tls: TlsConfig;
+}
+
+const SECTIONS = ['limits', 'defaults', 'apps', 'tls'] as const;
+
+/** The configuration without a file. */
+export function defaultConfig(): HostConfig {
+  return {
+    sources: {},
+    host: readSettings(HOST_SETTINGS, {}, 'defaults'),
+    limits: readSettings(FRONT_LIMITS, {}, 'defaults'),
+    apps: DEFAULT_APP_SETTINGS,
+    tls: defaultTlsConfig(),
+  };
+}
+
+/**
+ * Reads a configuration file.
+ * @throws HostError CONFIG_UNREADABLE or CONFIG_INVALID; the message starts with file:line.
+ */
+export function readConfigFile(file: string): HostConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new HostError('CONFIG_UNREADABLE', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
+  }
+  return parseConfig(text, file);
+}
+
+/** The map that a file holds, undefined for an empty one, and the line of each key in it. */
+function readMap(text: string, file: string): { whole: Record<string, unknown>; lineOf: LineOf } | undefined {
+  const { LineCounter, isMap, parseDocument } = yaml();
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    const line = problem.linePos?.[0].line ?? 1;
+    throw new HostError('CONFIG_INVALID', `${file}:${line}: ${problem.message.split('\n')[0]}`);
+  }
+  if (document.contents === null) return undefined;
+  if (!isMap(document.contents)) {
+    throw new HostError('CONFIG_INVALID', `${file}:1: expected a map of settings`);
+  }
+  const lineOf = (path: readonly string[]): number => {
+    const key = findKey(document.contents, path);
+    return key === undefined ? 1 : lines.linePos(key).line;
+  };
+  return { whole: document.toJS() as Record<string, unknown>, lineOf };
+}
+
+/** Parses the text of a configuration file; `file` is for messages. @throws HostError CONFIG_INVALID */
+export function parseConfig(text: string, file: string): HostConfig {
+  const read = readMap(text, file);
+  if (read === undefined) return defaultConfig();
+  const { whole, lineOf } = read;
+  const own: Record<string, unknown> = {};
+  const rootApp: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(whole)) {
+    if ((SECTIONS as readonly string[]).includes(name)) continue;
+    // The file of an app is the host's too when that app is the root.
+    if (isAppSetting(name)) rootApp[name] = value;
+    else own[name] = value;
+  }
+  const root = parseEach(rootApp, (name) => `${file}:${lineOf([name])}`);
+  const host = checked(HOST_SETTINGS, own, [], file, lineOf);
+  checkPeers(host, file, lineOf);
+  return {
+    sources: sourcesOf(whole, file, lineOf),
+    host,
+    limits: checked(FRONT_LIMITS, section(whole, 'limits', file, lineOf), ['limits'], file, lineOf),
+    apps: withRootApp(readApps(whole, file, lineOf), root.settings),
+    tls: readTlsConfig(whole['tls'], file, `${file}:${lineOf(['tls'])}`),
+  };
+}
+
+/** Settings of one app, and where each comes from. */
+export interface AppConfig {
+  settings: AppSettingsSource['overrides'][string];
+  sources: Record<string, string>;
+}
+
+/**
+ * Checks the settings of one app: the text of a file of its own, named in `where`, or values that were found
+ * elsewhere, with the place of each. @throws HostError CONFIG_INVALID
+ */
+export function parseAppConfig(text: string, where: string): AppConfig;
+export function parseAppConfig(
+  values: Readonly<Record<string, unknown>>,
+  where: Readonly<Record<string, string>>,
+): AppConfig;
+export function parseAppConfig(
+  given: string | Readonly<Record<string, unknown>>,
+  where: string | Readonly<Record<string, string>>,
+): AppConfig {
+  if (typeof given !== 'string') {
+    return parseEach(given, (name) => (where as Readonly<Record<string, string>>)[name] ?? '');
+  }
+  const read = readMap(given, where as string);
+  return parseEach(read?.whole ?? {}, (name) => `${where as string}:${read!.lineOf([name])}`);
+}
+
+function parseEach(values: Readonly<Record<string, unknown>>, placeOf: (name: string) => string): AppConfig {
+  const sources: Record<string, string> = {};
+  const settings: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const place = placeOf(name);
+    Object.assign(settings, readAppOverrides({ [name]: value }, place));
+    sources[name] = place;
+  }
+  return { settings, sources };
+}
+
+function isAppSetting(name: string): boolean {
+  return Object.hasOwn(APP_SETTINGS, name) && !Object.hasOwn(HOST_SETTINGS, name);
+}
+
+function withRootApp(apps: AppSettingsSource, rootApp: AppConfig['settings']): AppSettingsSource {
+  if (Object.keys(rootApp).length === 0) return apps;
+  return { ...apps, overrides: { ...apps.overrides, '/': { ...rootApp, ...apps.overrides['/'] } } };
+}
+
+/** The places of all settings that a file has. */
+function sourcesOf(whole: Record<string, unknown>, file: string, lineOf: LineOf): Record<string, string> {
+  const sources: Record<string, string> = {};
+  const add = (map: unknown, path: readonly string[]): void => {
+    for (const name of Object.keys((map ?? {}) as object)) {
+      sources[[...path, name].join('.')] = `${file}:${lineOf([...path, name])}`;
+    }
+  };
+  add(whole, []);
+  for (const name of Object.keys(whole).filter(isAppSetting)) {
+    sources[`apps./.${name}`] = `${file}:${lineOf([name])}`;
+  }
+  add(whole['limits'], ['limits']);
+  add(whole['defaults'], ['defaults']);
+  for (const [name, values] of Object.entries((whole['apps'] ?? {}) as object)) {
+    for (const setting of Object.keys((values ?? {}) as object)) {
+      sources[`apps.${appPath(name)}.${setting}`] = `${file}:${lineOf(['apps', name, setting])}`;
+    }
+  }
+  return sources;
+}
+
+/** "shop", "/shop" and "/shop/" mean the same app; a name with blanks or letters beyond ASCII is encoded. */
+function appPath(name: string): string {
+  const wellFormed = name.replace(/\p{Surrogate}/gu, '\uFFFD');
+  const encoded = wellFormed.replace(/[^\u0021-\u007e]+/gu, encodeURIComponent);
+  return `/${encoded.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/');
+}
+
+type LineOf = (path: readonly string[]) => number;
+
+/** The offset of the key at `path` in the parsed file. */
+function findKey(node: unknown, path: readonly string[]): number | undefined {
+  let offset: number | undefined;
+  const { isMap, isScalar } = yaml();
+  for (const name of path) {
+    if (!isMap(node)) return offset;
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === name);
+    if (pair === undefined) return offset;
+    if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
+    node = pair.value;
+  }
+  return offset;
+}
+
+/** Checks each value by itself, so that an error names its own line. */
+function checkLines(
+  table: SettingTable,
+  values: Record<string, unknown>,
+  path: readonly string[],
+  file: string,
+  lineOf: LineOf,
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    const where = `${file}:${lineOf([...path, name])}`;
+    if (!Object.hasOwn(table, name)) {
+      const near = nearestName(name, [...Object.keys(table), ...(path.length === 0 ? SECTIONS : [])]);
+      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+      throw new HostError('CONFIG_INVALID', `${where}: unknown setting "${name}"${hint}`);
+    }
+    readSettings(table, { [name]: value }, where);
+  }
+}
+
+function checked<Table extends SettingTable>(
+  table: Table,
+  values: Record<string, unknown>,
+  path: readonly string[],
+  file: string,
+  lineOf: LineOf,
+): SettingsOf<Table> {
+  checkLines(table, values, path, file, lineOf);
+  return readSettings(table, values, file);
+}
+
+/** What a table of settings cannot tell. */
+function checkPeers(host: HostSettings, file: string, lineOf: LineOf): void {
+  for (const [prefix, address] of Object.entries(host.backends)) {
+    const where = `${file}:${lineOf(['backends', prefix])}`;
+    if (!/^(?:\/|https?:\/\/)/.test(prefix)) {
+      throw new HostError('CONFIG_INVALID', `${where}: "${prefix}" is no URL prefix; expected /path/`);
+    }
+    parseBackend(address, where);
+  }
+  for (const network of host.trustedProxies) {
+    if (isNetwork(network)) continue;
+    const where = `${file}:${lineOf(['trustedProxies'])}`;
+    throw new HostError('CONFIG_INVALID', `${where}: "${network}" is neither an address nor address/bits`);
+  }
+  for (const origin of host.proxyProtocol) {
+    if (host.listen.includes(origin)) continue;
+    const where = `${file}:${lineOf(['proxyProtocol'])}`;
+    throw new HostError('CONFIG_INVALID', `${where}: "${origin}" does not stand in "listen"`);
+  }
+}
+
+function section(
+  whole: Record<string, unknown>,
+  name: string,
+  file: string,
+  lineOf: LineOf,
+): Record<string, unknown> {
+  const value = whole[name] ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new HostError('CONFIG_INVALID', `${file}:${lineOf([name])}: "${name}" must be a map`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function readApps(whole: Record<string, unknown>, file: string, lineOf: LineOf): AppSettingsSource {
+  const defaults = section(whole, 'defaults', file, lineOf);
+  checkLines(APP_SETTINGS, defaults, ['defaults'], file, lineOf);
+  const overrides: Record<string, AppSettingsSource['overrides'][string]> = {};
+  const apps = section(whole, 'apps', file, lineOf);
+  for (const name of Object.keys(apps)) {
+    const values = section(apps, name, file, (path) => lineOf(['apps', ...path]));
+    checkLines(APP_SETTINGS, values, ['apps', name], file, lineOf);
+    const where = `${file}:${lineOf(['apps', name])}`;
+    overrides[appPath(name)] = readAppOverrides(values, where);
+  }
+  return { defaults: readAppSettings(defaults, `${file}:${lineOf(['defaults'])}`), overrides };
+}
+
+/** First and last port of `first-last` or `first`. @throws HostError CONFIG_INVALID */
+export function parsePortRange(text: string): { start: number; end: number } {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text.trim());
+  const start = Number(match?.[1]);
+  const end = Number(match?.[2] ?? match?.[1]);
+  if (match === null || start < 1025 || end < start || end > 65_535) {
+    throw new HostError(
+      'CONFIG_INVALID',
+      `debuggerPortRange is "${text}", expected first-last with 1025 ≤ first ≤ last ≤ 65535`,
+    );
+  }
+  return { start, end };
+}

@@ -1,0 +1,83 @@
+// What a host is made of and made with: the interfaces at its edges.
+
+import type { Apps } from '../apps/apps.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { AskedRequest, Decision } from '../wire/front-messages.ts';
+import type { HostSnapshot } from '../wire/status.ts';
+import type { JoinPrefix } from './claims.ts';
+import type { HostConfig } from './host-config.ts';
+import type { SessionProcess } from './session-process.ts';
+
+/** Who may debug besides people at this machine. */
+export type DebuggerAuth = 'link' | 'none';
+
+/** The debugger of all apps, as the host needs it; made by `parts.createDebugger`. */
+export interface HostDebugger {
+  ask(app: string, request: AskedRequest): Promise<Decision>;
+  isDebugging(app: string): boolean;
+  /** Files of the app changed. */
+  changed(app: string): void;
+  stop(): Promise<void>;
+}
+
+/** What the debugger needs of the host. Apps are named by their path. */
+export interface DebuggerHost {
+  isRunning(app: string): boolean;
+  startDebuggee(
+    app: string,
+    options: { port: number; breakAtStart: boolean; waits: boolean },
+  ): ReturnType<Apps['startDebuggee']>;
+  openInspector(app: string, pid: number | undefined): ReturnType<Apps['openInspector']>;
+  startSessionProxy(
+    app: string,
+    options: { inspectorPort: number; pid: number; breakAtStart: boolean; isLive: boolean },
+  ): Promise<SessionProcess>;
+}
+
+/** Files and makers of the other processes: the host knows none by import. */
+export interface HostParts {
+  frontMainPath: string;
+  sessionMainPath: string;
+  /** The bundled preload. */
+  registerPath: string;
+  /** The built DevTools UI. */
+  uiFolder: string;
+  version: string;
+  /** @throws HostError PREFIX_INVALID */
+  parsePrefix(text: string): JoinPrefix;
+  createDebugger(options: {
+    host: DebuggerHost;
+    portRange: { start: number; end: number };
+    /** Links and sessions of visitors, and the audit log. */
+    folder: string;
+    auth: DebuggerAuth;
+    auditMask: readonly string[];
+    clock: Clock;
+    log: Log;
+  }): HostDebugger;
+}
+
+/** How a host is started. */
+export interface HostOptions {
+  /** The folder to serve. */
+  root: string;
+  config: HostConfig;
+  /** The file that `config` was read from, if the command line named it. Edits of it are taken over. */
+  configFile?: string | undefined;
+  json: boolean;
+  clock: Clock;
+  log: Log;
+  parts: HostParts;
+}
+
+/** A running host. */
+export interface Host {
+  /** Where it answers: the text given, with real ports. */
+  readonly urls: readonly string[];
+  snapshot(): HostSnapshot;
+  /** Drains, then stops every process. Calling again does nothing. */
+  stop(): Promise<void>;
+  /** Kills every process, synchronously. */
+  stopNow(): void;
+}

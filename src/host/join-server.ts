@@ -1,0 +1,380 @@
+// The host's end of joined.sock: lets processes of the same user claim places, binds listeners on demand and
+// closes them with their last claim. It promises that what a process held is free once it is gone.
+
+import { chmodSync } from 'node:fs';
+import * as net from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
+import type { Log } from '../base/log.ts';
+import type { ExpectedProcess } from '../wire/front-messages.ts';
+import { JOIN_LINE_BYTES_MAX, JOIN_VERSION } from '../wire/join-messages.ts';
+import type { ClaimPlace, JoinReply, JoinRequest } from '../wire/join-messages.ts';
+import { Claims, portPrefix, withJoined } from './claims.ts';
+import type { Hold, JoinListener, JoinPrefix, Tables } from './claims.ts';
+import { bindOrigin, bindErrno, type BoundListener } from './listen-origin.ts';
+
+const CONNECTIONS_MAX = 4096;
+const HELLO_TIMEOUT_MS = 5000;
+
+/** What joined processes need of the fronts. */
+export interface JoinFront {
+  expect(process: ExpectedProcess): void;
+  forget(process: string): void;
+  /** Resolves when the fronts accept on it. @throws HostError LISTEN_FAILED */
+  listen(listener: BoundListener): Promise<void>;
+  /** Accepts nothing more there; its connections end when they are idle. */
+  unlisten(listener: BoundListener): void;
+  /** Resolves when the fronts have acted on everything sent so far. */
+  settled(): Promise<unknown>;
+}
+
+export interface JoinServerOptions {
+  /** Path of the socket. */
+  path: string;
+  /** Link sockets of the fronts. */
+  fronts: string[];
+  /** @throws HostError PREFIX_INVALID */
+  parsePrefix(text: string): JoinPrefix;
+  /** The listeners of the configuration. */
+  configured(): readonly BoundListener[];
+  /** Who holds the prefix already, for people; null: nobody but a joined process. */
+  holderOf(prefix: JoinPrefix): string | null;
+  front: JoinFront;
+  /** Routes and groups changed. */
+  onChange(): void;
+  clock: Clock;
+  log: Log;
+}
+
+/** Where a claim goes; `isNew`: the fronts do not listen there yet. */
+interface Placed {
+  prefix: JoinPrefix;
+  listener: JoinListener;
+  isNew: boolean;
+}
+
+/** See the head of the file. */
+export class JoinServer {
+  #options: JoinServerOptions;
+  #claims = new Claims();
+  #listeners: JoinListener[] = [];
+  #server: net.Server | null = null;
+  #sockets = new Set<net.Socket>();
+
+  constructor(options: JoinServerOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the socket. @throws HostError LISTEN_FAILED */
+  async open(): Promise<void> {
+    const { path, log } = this.#options;
+    const server = net.createServer((socket) => this.#accept(socket));
+    server.maxConnections = CONNECTIONS_MAX;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => {
+        const message = `cannot open the socket ${path}: ${messageOf(error)}`;
+        reject(new HostError('LISTEN_FAILED', message, { cause: error }));
+      });
+      server.listen(path, resolve);
+    });
+    if (process.platform !== 'win32') chmodSync(path, 0o600);
+    server.on('error', (error) => log.warn('join-failed', { reason: messageOf(error) }));
+    this.#server = server;
+  }
+
+  /** Hangs up on everybody and closes what was bound for them. */
+  close(): void {
+    this.#server?.close();
+    this.#server = null;
+    for (const socket of this.#sockets) socket.destroy();
+    for (const { bound } of this.#listeners) bound.handle.close();
+    this.#listeners = [];
+  }
+
+  /** Listeners that were bound on demand. */
+  get listeners(): BoundListener[] {
+    return this.#listeners.map(({ bound }) => bound);
+  }
+
+  /** What a front that starts has to expect. */
+  expected(): ExpectedProcess[] {
+    return this.#claims.all.map((hold) => hold.process);
+  }
+
+  /** The tables of the apps with the joined processes in them. */
+  addTo(apps: Tables): Tables {
+    const ports = new Set(this.#options.configured().map((bound) => bound.port));
+    return withJoined(apps, this.#claims.tables(), [...ports]);
+  }
+
+  /** Who listens, for status pages. */
+  get holds(): readonly Hold[] {
+    return this.#claims.held;
+  }
+
+  /** The link of a process ended. */
+  unlinked(process: string): void {
+    const hold = this.#claims.all.find((other) => other.process.id === process);
+    if (hold?.state === 'released') this.#forget(hold);
+  }
+
+  #accept(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    const connection = new JoinConnection(socket, this.#options, {
+      claim: (owner, from, request) => this.#claim(owner, from, request),
+      release: (owner, claim) => this.#release(owner, claim),
+    });
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#drop(connection);
+    });
+  }
+
+  async #claim(owner: JoinConnection, from: Joiner, request: JoinRequest & { kind: 'claim' }): Promise<JoinReply> {
+    const { claim, place } = request;
+    const { front, fronts, onChange, log } = this.#options;
+    if (!this.#sockets.has(owner.socket)) throw new HostError('CONTROL_LOST', 'the process is gone');
+    const { prefix, listener, isNew } = this.#place(place);
+    const { bound, address } = listener;
+    const hold = this.#claims.add({ owner, claim, ...from, place, prefix, listener });
+    front.expect(hold.process);
+    onChange();
+    try {
+      await (isNew ? front.listen(bound) : front.settled());
+    } catch (error) {
+      this.#end(hold);
+      throw error;
+    }
+    log.info('joined', { prefix: prefix.text, pid: from.pid, title: from.title });
+    const shown = address === '' ? '::' : address;
+    const { key } = hold.process;
+    return { kind: 'claimed', claim, port: prefix.port, address: shown, key, fronts };
+  }
+
+  /** Finds or binds the listener of a place. */
+  #place(place: ClaimPlace): Placed {
+    const mate = this.#claims.clusterMate(place);
+    if (mate !== undefined) return { prefix: mate.prefix, listener: mate.listener, isNew: false };
+    if (place.kind === 'prefix') return this.#placePrefix(this.#options.parsePrefix(place.prefix), place);
+    const { port, address } = place;
+    const known = port === 0 ? undefined : this.#onDemandAt(port, address);
+    if (known !== undefined) {
+      const prefix = portPrefix(port, address);
+      try {
+        this.#claims.checkFree(prefix, place);
+      } catch (error) {
+        throw inUse(messageOf(error));
+      }
+      return { prefix, listener: known, isNew: false };
+    }
+    const listener = this.#bind(port, address);
+    return { prefix: portPrefix(listener.bound.port, listener.address), listener, isNew: true };
+  }
+
+  #placePrefix(prefix: JoinPrefix, place: ClaimPlace): Placed {
+    const { configured, holderOf } = this.#options;
+    this.#claims.checkFree(prefix, place);
+    const holder = holderOf(prefix);
+    if (holder !== null) {
+      throw new HostError('PREFIX_TAKEN', `the prefix ${prefix.text} is held by ${holder}`);
+    }
+    const address = prefix.category === 'ip' ? prefix.host : '';
+    const own = configured().find((bound) => {
+      return bound.port === prefix.port && bound.origin.startsWith(`${prefix.scheme}:`);
+    });
+    if (own !== undefined) {
+      return { prefix, listener: { bound: own, address, isOnDemand: false }, isNew: false };
+    }
+    if (prefix.scheme === 'https') {
+      const why = 'TLS needs a listener and a certificate in the configuration of the host';
+      throw new HostError('LISTEN_FAILED', `cannot listen on ${prefix.text}: ${why}`);
+    }
+    const known = this.#onDemandAt(prefix.port, address);
+    if (known !== undefined) return { prefix, listener: known, isNew: false };
+    return { prefix, listener: this.#bind(prefix.port, address), isNew: true };
+  }
+
+  #onDemandAt(port: number, address: string): JoinListener | undefined {
+    const at = this.#listeners.filter(({ bound }) => bound.port === port);
+    return at.find((listener) => listener.address === address);
+  }
+
+  #bind(port: number, address: string): JoinListener {
+    try {
+      const bound = bindAny(port, address);
+      const listener: JoinListener = { bound, address, isOnDemand: true };
+      this.#listeners.push(listener);
+      return listener;
+    } catch (error) {
+      if (bindErrno(error) !== 'EADDRINUSE') throw error;
+      const holder = this.#claims.held.find((hold) => hold.prefix.port === port);
+      const isOwn = this.#options.configured().some((bound) => bound.port === port);
+      if (holder !== undefined) {
+        throw inUse(`${holder.prefix.text} is held by process ${holder.pid} (${holder.title})`);
+      }
+      throw isOwn ? inUse(`the port is held by the host, process ${process.pid}`) : error;
+    }
+  }
+
+  async #release(owner: JoinConnection, claim: number): Promise<JoinReply> {
+    const hold = this.#claims.held.find((other) => other.owner === owner && other.claim === claim);
+    if (hold !== undefined) {
+      this.#stop(hold);
+      await this.#options.front.settled();
+    }
+    return { kind: 'released', claim };
+  }
+
+  /** Nothing new for this place. */
+  #stop(hold: Hold): void {
+    const { front, onChange } = this.#options;
+    const { isListenerUnused } = this.#claims.release(hold);
+    if (isListenerUnused) {
+      front.unlisten(hold.listener.bound);
+      hold.listener.bound.handle.close();
+      this.#listeners = this.#listeners.filter((other) => other !== hold.listener);
+    }
+    onChange();
+  }
+
+  #forget(hold: Hold): void {
+    this.#claims.remove(hold);
+    this.#options.front.forget(hold.process.id);
+  }
+
+  #end(hold: Hold): void {
+    if (hold.state === 'held') this.#stop(hold);
+    this.#forget(hold);
+  }
+
+  #drop(owner: JoinConnection): void {
+    for (const hold of this.#claims.all.filter((other) => other.owner === owner)) {
+      this.#options.log.info('left', { prefix: hold.prefix.text, pid: hold.pid });
+      this.#end(hold);
+    }
+  }
+}
+
+/** Binds as node does: all addresses of both families, or of IPv4 where the machine has no IPv6. */
+function bindAny(port: number, address: string): BoundListener {
+  const bind = (host: string): BoundListener => {
+    const shown = host.includes(':') ? `[${host}]` : host;
+    return bindOrigin({ text: `http://${shown}:${port}`, addresses: [host], port })[0]!;
+  };
+  if (address !== '') return bind(address);
+  try {
+    return bind('::');
+  } catch (error) {
+    const errno = bindErrno(error);
+    if (errno !== 'EADDRNOTAVAIL' && errno !== 'EAFNOSUPPORT' && errno !== 'EINVAL') throw error;
+    return bind('0.0.0.0');
+  }
+}
+
+function inUse(message: string): HostError {
+  const cause = Object.assign(new Error(message), { code: 'EADDRINUSE' });
+  return new HostError('LISTEN_FAILED', message, { cause });
+}
+
+/** Who a process says it is. */
+interface Joiner {
+  pid: number;
+  title: string;
+}
+
+interface JoinActions {
+  claim(owner: JoinConnection, from: Joiner, request: JoinRequest & { kind: 'claim' }): Promise<JoinReply>;
+  release(owner: JoinConnection, claim: number): Promise<JoinReply>;
+}
+
+/** One process: its lines are answered one after the other. */
+class JoinConnection {
+  readonly socket: net.Socket;
+  #actions: JoinActions;
+  #from: Joiner | null = null;
+  #text = '';
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(socket: net.Socket, { clock }: JoinServerOptions, actions: JoinActions) {
+    this.socket = socket;
+    this.#actions = actions;
+    const late = clock.after(HELLO_TIMEOUT_MS, () => {
+      if (this.#from === null) socket.destroy();
+    });
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => this.#take(text));
+    // The reason does not matter: `close` follows.
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => late.stop());
+  }
+
+  #take(text: string): void {
+    this.#text += text;
+    for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 1);
+      this.#last = this.#last.then(() => this.#answer(line));
+    }
+    if (this.#text.length > JOIN_LINE_BYTES_MAX) this.socket.destroy();
+  }
+
+  async #answer(line: string): Promise<void> {
+    if (this.socket.destroyed) return;
+    const reply = await this.#replyTo(line);
+    if (!this.socket.destroyed) this.socket.write(`${JSON.stringify(reply)}\n`);
+  }
+
+  async #replyTo(line: string): Promise<JoinReply> {
+    let claim: number | undefined;
+    try {
+      const request = parseRequest(line);
+      if (request.kind === 'hello') return this.#hello(request);
+      claim = request.claim;
+      if (this.#from === null) throw new HostError('CONTROL_INVALID', 'a process says hello first');
+      if (request.kind === 'release') return await this.#actions.release(this, claim);
+      return await this.#actions.claim(this, this.#from, request);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      const errno = bindErrno(error);
+      const { code, message } = error;
+      const refusal: JoinReply = { kind: 'refused', code, message };
+      if (claim !== undefined) refusal.claim = claim;
+      if (errno !== undefined) refusal.errno = errno;
+      return refusal;
+    }
+  }
+
+  #hello(request: JoinRequest & { kind: 'hello' }): JoinReply {
+    if (request.version !== JOIN_VERSION) {
+      const message = `version ${JOIN_VERSION} is spoken here, the process speaks ${request.version}`;
+      throw new HostError('LINK_VERSION_MISMATCH', message);
+    }
+    this.#from = { pid: request.pid, title: request.title };
+    return { kind: 'welcome', version: JOIN_VERSION, hostPid: process.pid };
+  }
+}
+
+/** @throws HostError CONTROL_INVALID */
+function parseRequest(line: string): JoinRequest {
+  let request: unknown;
+  try {
+    request = JSON.parse(line);
+  } catch (error) {
+    throw new HostError('CONTROL_INVALID', 'the line is not JSON', { cause: error });
+  }
+  const { kind, pid, title, version, claim, place } = (request ?? {}) as Record<string, unknown>;
+  const isHello = kind === 'hello' && Number.isInteger(pid) && typeof title === 'string';
+  if (isHello && typeof version === 'number') return request as unknown as JoinRequest;
+  const isNumbered = typeof claim === 'number';
+  if (isNumbered && kind === 'release') return request as unknown as JoinRequest;
+  if (isNumbered && kind === 'claim' && isPlace(place)) return request as unknown as JoinRequest;
+  throw new HostError('CONTROL_INVALID', 'this host does not know the request; is it of another version?');
+}
+
+function isPlace(value: unknown): value is ClaimPlace {
+  const place = value as Partial<Record<string, unknown>> | null | undefined;
+  if (place?.['kind'] === 'prefix') return typeof place['prefix'] === 'string';
+  const { kind, port, address } = place ?? {};
+  const isPort = Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
+  return kind === 'port' && isPort && (address === '' || net.isIP(String(address)) !== 0);
+}

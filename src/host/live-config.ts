@@ -1,0 +1,85 @@
+// The settings that hold now: the host's file and the files in the folders of apps, with the edits made while
+// the host runs.
+
+import type { App, AppSettingsSource } from '../apps/apps.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Explanation } from '../wire/control-messages.ts';
+import { ConfigFile } from './config-file.ts';
+import { explainApp, explainHost } from './explain.ts';
+import { FolderConfigs } from './folder-config.ts';
+import type { HostConfig } from './host-config.ts';
+
+export interface LiveConfigOptions {
+  root: string;
+  config: HostConfig;
+  /** The file that was named on the command line. */
+  named: string | undefined;
+  clock: Clock;
+  log: Log;
+  /** Other settings hold from now on. */
+  onChange(): void;
+}
+
+/** See the head of this file. */
+export class LiveConfig {
+  readonly #options: LiveConfigOptions;
+  readonly #file: ConfigFile;
+  readonly #folders: FolderConfigs;
+  #current: HostConfig;
+
+  constructor(options: LiveConfigOptions) {
+    const { root, config, named, clock, log } = options;
+    this.#options = options;
+    this.#current = config;
+    this.#folders = new FolderConfigs({ root, environment: process.env, log });
+    this.#file = new ConfigFile({ root, named, clock, log, onChange: (changed) => this.#changed(changed) });
+  }
+
+  get current(): HostConfig {
+    return this.#current;
+  }
+
+  /** The host's file and why its latest edit was not taken. */
+  get file(): { file: string | undefined; problem: string | undefined } {
+    const { file, problem } = this.#file;
+    return { file, problem };
+  }
+
+  /** What apps are set to. */
+  get apps(): AppSettingsSource {
+    return { ...this.#current.apps, ofFolder: (folder) => this.#folders.of(folder) };
+  }
+
+  /** Why the files in an app's folder were not taken. */
+  problemOf(folder: string): string | undefined {
+    return this.#folders.problemOf(folder);
+  }
+
+  /** The settings of an app, or of the host, with their places. */
+  explain(app: App | undefined): Explanation {
+    const { file, problem: ofFile } = this.file;
+    const problem = app === undefined ? ofFile : this.problemOf(app.folder);
+    return {
+      ...(file === undefined ? {} : { file }),
+      ...(problem === undefined ? {} : { problem }),
+      ...(app === undefined
+        ? explainHost(this.#current)
+        : explainApp(app, this.#current, this.#folders.of(app.folder))),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  /** A good edit of the host's file. What was settled at the start stays. */
+  #changed(changed: HostConfig): void {
+    const { listen, debuggerPortRange } = this.#current.host;
+    const isSettled =
+      changed.host.debuggerPortRange === debuggerPortRange && String(changed.host.listen) === String(listen);
+    if (!isSettled) this.#options.log.info('config-needs-restart', { settings: 'listen, debuggerPortRange' });
+    this.#current = { ...changed, host: { ...changed.host, listen, debuggerPortRange } };
+    this.#options.onChange();
+  }
+}

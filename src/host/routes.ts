@@ -1,0 +1,97 @@
+// Apps -> what the front must know. Pure.
+
+import type { Group, Route, StickyCookie } from '../wire/front-messages.ts';
+import type { App } from '../apps/apps.ts';
+import { cacheRules } from './cache-rules.ts';
+import { LOG_GROUPS, logPath } from './log-door.ts';
+
+/** The group whose requests the host answers itself. */
+export const HOST_GROUP = 'host:';
+
+/** The cookie that leads a client to its process again. */
+export const STICKY_COOKIE = 'slipstream.session';
+
+/** The group of an app's session proxy. */
+export function debuggerGroup(appPath: string): string {
+  return `debug:${appPath}`;
+}
+
+/** Every path that means the debugger of the app, with a slash at the end. */
+export function debuggerPaths(app: App): string[] {
+  if (!app.settings.debuggingEnabled) return [];
+  const segment = encodeURIComponent(app.settings.debuggerPathSegment);
+  return [`${app.path}${segment}/`, `${entryPath(app)}${segment}/`];
+}
+
+/** The URL of the entry file, with a slash at the end: `/shop/server.js/`. */
+export function entryPath(app: App): string {
+  const parts = app.entry.split('/').map((part) => encodeURIComponent(part));
+  return `${app.path}${parts.join('/')}/`;
+}
+
+/** How the front shares requests out among the processes of the app. */
+function sharingOf({ settings, path }: App, stickyKey: string): Partial<Group> {
+  const sticky: StickyCookie = { name: STICKY_COOKIE, path, key: stickyKey };
+  return {
+    ...(settings.balance === 'least-busy' ? { balance: 'least-busy' } : {}),
+    ...(settings.concurrencyMax > 0 ? { concurrencyMax: settings.concurrencyMax } : {}),
+    ...(settings.stickySessions ? { sticky } : {}),
+  };
+}
+
+/**
+ * The whole table for these apps. `stickyKey` signs the cookies of sticky sessions; `backends` are addresses
+ * by prefix, which come first: of two equal prefixes the front takes the first.
+ */
+export function routesOf(
+  apps: readonly App[],
+  stickyKey: string,
+  backends: Readonly<Record<string, string>> = {},
+): { routes: Route[]; groups: Group[] } {
+  const routes: Route[] = [];
+  const groups: Group[] = [];
+  for (const [prefix, backend] of Object.entries(backends)) {
+    const group = `backend:${prefix}`;
+    groups.push({ id: group, name: prefix, onDemand: false, backend });
+    routes.push({ prefix: prefix.endsWith('/') ? prefix : `${prefix}/`, group });
+  }
+  for (const app of apps) {
+    groups.push({ id: app.group, name: app.name, onDemand: true, ...sharingOf(app, stickyKey) });
+    const cache = cacheRules(app, process.env);
+    for (const prefix of [app.path, entryPath(app)]) {
+      routes.push({ prefix, group: app.group, ...(cache === undefined ? {} : { cache }) });
+    }
+    const logs = logPath(app);
+    if (logs !== undefined) {
+      const absent = { status: 404, code: 'ROUTE_NOT_FOUND' as const, message: 'Nothing is here for you.' };
+      groups.push({ id: `${LOG_GROUPS}${app.path}`, name: `logs of ${app.name}`, onDemand: false, absent });
+      routes.push({ prefix: logs, group: `${LOG_GROUPS}${app.path}`, ask: 'always' });
+    }
+    const paths = debuggerPaths(app);
+    if (paths.length === 0) continue;
+    const group = debuggerGroup(app.path);
+    groups.push({
+      id: group,
+      name: `debugger of ${app.name}`,
+      onDemand: false,
+      absent: {
+        status: 410,
+        code: 'DEBUGGER_NOT_RUNNING',
+        message: `The debugger of app "${app.name}" is not running. Open ${paths[0]} to start it.`,
+      },
+    });
+    const path = app.path.toLowerCase();
+    const ignoreCase = !apps.some((other) => other !== app && other.path.toLowerCase() === path);
+    for (const prefix of paths) routes.push({ prefix, group, ask: 'door', ignoreCase });
+  }
+  if (!apps.some((app) => app.path === '/') && backends['/'] === undefined) {
+    routes.push({ prefix: '/', group: HOST_GROUP, ask: 'always' });
+    groups.push({
+      id: HOST_GROUP,
+      name: 'Slipstream',
+      onDemand: false,
+      absent: { status: 404, code: 'ROUTE_NOT_FOUND', message: 'No app serves this path.' },
+    });
+  }
+  return { routes, groups };
+}

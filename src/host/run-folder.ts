@@ -1,0 +1,102 @@
+// The folder for sockets: SLIPSTREAM_HOME/run-<pid>, mode 0700, gone when the host stops. What a killed
+// host left behind is removed by the next one.
+
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { HostError } from '../base/host-error.ts';
+
+/** Unix socket paths are cut at about 104 bytes on some systems; the longest name below is 12 long. */
+const FOLDER_BYTES_MAX = 90;
+
+export { homeFolder } from '../base/home-folder.ts';
+
+/**
+ * Makes the private folder `home` and this host's run folder in it.
+ * @throws HostError HOME_UNSAFE when `home` is somebody else's or open to others.
+ */
+export function makeRunFolder(home: string): { folder: string; remove: () => void } {
+  makePrivate(home);
+  removeStale(home);
+  const named = join(home, `run-${process.pid}`);
+  let folder = named;
+  if (Buffer.byteLength(folder) > FOLDER_BYTES_MAX) {
+    const short = join(tmpdir(), `slipstream-${userInfo().uid}`);
+    makePrivate(short);
+    removeStale(short);
+    folder = join(short, `run-${process.pid}`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  makePrivate(folder);
+  if (folder !== named) {
+    // Whoever looks for the host looks in its home.
+    rmSync(named, { recursive: true, force: true });
+    symlinkSync(folder, named, 'dir');
+  }
+  return {
+    folder,
+    remove() {
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(named, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The run folders of the hosts that live and have `home`, by pid. */
+export function runFolders(home: string): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const name of namesIn(home)) {
+    const pid = Number(/^run-(\d+)$/.exec(name)?.[1] ?? 0);
+    if (pid === 0 || !isAlive(pid)) continue;
+    try {
+      // The short path behind a link: sockets need it.
+      found.set(pid, realpathSync(join(home, name)));
+    } catch (error) {
+      // It went this moment.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return found;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return [];
+    throw error;
+  }
+}
+
+function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  if (process.platform === 'win32') return;
+  const uid = process.getuid?.();
+  if (!found.isDirectory() || (uid !== undefined && found.uid !== uid)) {
+    throw new HostError('HOME_UNSAFE', `${folder} belongs to another user; set SLIPSTREAM_HOME`);
+  }
+  if ((found.mode & 0o022) !== 0) {
+    const mode = (found.mode & 0o777).toString(8);
+    throw new HostError('HOME_UNSAFE', `others can write in ${folder} (mode ${mode}); set SLIPSTREAM_HOME`);
+  }
+}
+
+/** Removes run folders whose host is gone. */
+function removeStale(home: string): void {
+  for (const name of namesIn(home)) {
+    const pid = /^run-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) {
+      rmSync(join(home, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

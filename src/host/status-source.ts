@@ -1,0 +1,88 @@
+// The whole status of a host for the command line: what the supervisor knows, what the front counted, what
+// the system says about memory.
+
+import { residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
+import type { FrontReport } from '../wire/front-messages.ts';
+import type { AppSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
+import { debuggerPaths } from './routes.ts';
+
+/** The apps, without what only the front or the system knows. */
+export function appSnapshots(
+  apps: Apps,
+  known: { isDebugging(path: string): boolean; problemOf(folder: string): string | undefined },
+): AppSnapshot[] {
+  const byPath = new Map(apps.list().map((app) => [app.path, app]));
+  return apps.status().map((status): AppSnapshot => {
+    const { name, path, state, pids, restarts, lastFailure } = status;
+    const app = byPath.get(path);
+    const debuggerPath = app === undefined ? undefined : debuggerPaths(app)[0];
+    const problem = app === undefined ? undefined : known.problemOf(app.folder);
+    return {
+      name,
+      path,
+      state: known.isDebugging(path) ? 'debug' : state,
+      pids,
+      restarts,
+      ...(debuggerPath === undefined ? {} : { debuggerPath }),
+      ...(problem === undefined ? {} : { problem }),
+      ...(lastFailure === undefined ? {} : { failure: lastFailure.message }),
+    };
+  });
+}
+
+/** What a status is put together from. */
+export interface StatusParts {
+  /** What needs no asking. */
+  snapshot: HostSnapshot;
+  apps: Apps;
+  /** Null: the front did not answer. */
+  report: FrontReport | null;
+  root: string;
+  urls: readonly string[];
+  uptimeMs: number;
+  config: { file: string | undefined; problem: string | undefined };
+  certificateWarnings: string[];
+}
+
+/** Puts the status together. */
+export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
+  const { snapshot, apps, report, root, urls, uptimeMs, config } = parts;
+  const byPath = new Map(apps.status().map((status) => [status.path, status]));
+  const groups = new Map(apps.list().map((app) => [app.path, app.group]));
+  const complete = snapshot.apps.map(async (app): Promise<AppSnapshot> => {
+    const waiting = report?.waiting[groups.get(app.path) ?? ''] ?? 0;
+    const processes = (byPath.get(app.path)?.processes ?? []).map(
+      async ({ id, pid, state, ageMs }): Promise<ProcessSnapshot> => {
+        const requests = report?.served[id] ?? 0;
+        const active = report?.active[id] ?? 0;
+        const memoryBytes = pid === undefined ? undefined : await residentBytes(pid);
+        const known = { pid: pid ?? 0, state, ageMs: Math.round(ageMs), requests, active };
+        return memoryBytes === undefined ? known : { ...known, memoryBytes };
+      },
+    );
+    return { ...app, waiting, processes: await Promise.all(processes) };
+  });
+  return {
+    ...snapshot,
+    apps: await Promise.all(complete),
+    pid: process.pid,
+    root,
+    urls,
+    uptimeMs: Math.round(uptimeMs),
+    memoryBytes: process.memoryUsage.rss(),
+    ...(report === null ? {} : { connections: report.connections, requests: report.requests }),
+    ...(config.file === undefined ? {} : { configFile: config.file }),
+    ...(config.problem === undefined ? {} : { configProblem: config.problem }),
+    ...(parts.certificateWarnings.length === 0 ? {} : { certificateWarnings: parts.certificateWarnings }),
+  };
+}
+
+/** What the front counted, by process. */
+export function requestCounts(report: FrontReport | null): ReadonlyMap<string, RequestCounts> {
+  const { served = {}, active = {} } = report ?? {};
+  const rows = Object.keys(served).map((id): [string, RequestCounts] => [
+    id,
+    { requests: served[id] ?? 0, active: active[id] ?? 0 },
+  ]);
+  return new Map(rows);
+}

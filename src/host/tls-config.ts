@@ -1,0 +1,173 @@
+// The `tls` section of the configuration: settings of the handshake, certificates, client certificates. Paths
+// are taken from the folder of the file.
+
+import { dirname, resolve } from 'node:path';
+import { HostError } from '../base/host-error.ts';
+import { readSettings, type SettingsOf, type SettingTable } from '../base/setting.ts';
+
+/** Settings of TLS, `tls` in the file. Defaults are Mozilla's intermediate recommendation (version 5.7). */
+export const TLS_SETTINGS = {
+  minVersion: {
+    type: 'choice',
+    default: 'TLSv1.2',
+    choices: ['TLSv1.2', 'TLSv1.3'],
+    text: 'Oldest version of TLS.',
+  },
+  ciphers: {
+    type: 'string',
+    default: [
+      'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
+      'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384',
+      'ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
+      'DHE-RSA-AES128-GCM-SHA256', 'DHE-RSA-AES256-GCM-SHA384', 'DHE-RSA-CHACHA20-POLY1305',
+    ].join(':'),
+    text: 'Ciphers as OpenSSL names them, joined by colons. The client chooses.',
+  },
+  curves: {
+    type: 'string',
+    default: 'X25519:prime256v1:secp384r1',
+    text: 'Groups of the key exchange as OpenSSL names them, joined by colons, or `auto`.',
+  },
+  http2: {
+    type: 'boolean',
+    default: true,
+    text: 'Offers HTTP/2 on https listeners.',
+  },
+  ticketRotationMs: {
+    type: 'integer',
+    default: 43_200_000,
+    min: 60_000,
+    max: 604_800_000,
+    unit: 'ms',
+    text: 'How long the keys of session tickets hold. Then sessions begin with a full handshake.',
+  },
+} as const satisfies SettingTable;
+
+/** A certificate of the configuration. */
+export interface ConfiguredCertificate {
+  /** Names that it is shown for; empty: those in the certificate. */
+  hosts: string[];
+  certFile: string;
+  keyFile: string;
+}
+
+/** Who is asked for a certificate. */
+export interface ConfiguredClients {
+  /** A listener as `listen` has it; `*` is all https listeners. */
+  listen: string;
+  mode: 'off' | 'request' | 'require';
+  /** Files and folders. */
+  trust: string[];
+  revocationLists: string[];
+}
+
+export interface TlsConfig {
+  settings: SettingsOf<typeof TLS_SETTINGS>;
+  certificates: ConfiguredCertificate[];
+  clients: ConfiguredClients[];
+}
+
+/** TLS without a configuration: certificates come from SLIPSTREAM_HOME. */
+export function defaultTlsConfig(): TlsConfig {
+  const settings = readSettings(TLS_SETTINGS, {}, 'defaults');
+  return { settings, certificates: [], clients: [] };
+}
+
+const LISTS = ['certificates', 'clients'] as const;
+
+/** Reads one list of the section. */
+class Rows {
+  readonly #where: string;
+  readonly #folder: string;
+
+  constructor(where: string, folder: string) {
+    this.#where = where;
+    this.#folder = folder;
+  }
+
+  fault(text: string): HostError {
+    return new HostError('CONFIG_INVALID', `${this.#where}: ${text}`);
+  }
+
+  list(value: unknown, name: string): Record<string, unknown>[] {
+    if (value === undefined || value === null) return [];
+    const isList = Array.isArray(value)
+      && value.every((row) => typeof row === 'object' && row !== null && !Array.isArray(row));
+    if (!isList) throw this.fault(`"${name}" must be a list of maps`);
+    return value as Record<string, unknown>[];
+  }
+
+  /** A row with exactly these names. */
+  known(row: Record<string, unknown>, names: readonly string[]): void {
+    const unknown = Object.keys(row).find((name) => !names.includes(name));
+    if (unknown !== undefined) throw this.fault(`unknown setting "${unknown}"; known are ${names.join(', ')}`);
+  }
+
+  texts(value: unknown, name: string): string[] {
+    if (value === undefined) return [];
+    const texts = Array.isArray(value) ? value : [value];
+    if (!texts.every((text) => typeof text === 'string')) {
+      throw this.fault(`"${name}" must be a text or a list of texts`);
+    }
+    return texts as string[];
+  }
+
+  text(value: unknown, name: string): string {
+    if (typeof value !== 'string' || value === '') throw this.fault(`"${name}" must be a text`);
+    return value;
+  }
+
+  path(value: unknown, name: string): string {
+    return resolve(this.#folder, this.text(value, name));
+  }
+
+  paths(value: unknown, name: string): string[] {
+    return this.texts(value, name).map((path) => resolve(this.#folder, path));
+  }
+}
+
+/**
+ * Reads the section: a map, or just the list of certificates. `where` is its file and line.
+ * @throws HostError CONFIG_INVALID
+ */
+export function readTlsConfig(value: unknown, file: string, where: string): TlsConfig {
+  if (value === undefined || value === null) return defaultTlsConfig();
+  const rows = new Rows(where, dirname(resolve(file)));
+  if (typeof value !== 'object') throw rows.fault('"tls" must be a map, or a list of certificates');
+  const map = (Array.isArray(value) ? { certificates: value } : value) as Record<string, unknown>;
+  const scalars = Object.entries(map).filter(([name]) => !(LISTS as readonly string[]).includes(name));
+  return {
+    settings: readSettings(TLS_SETTINGS, Object.fromEntries(scalars), where),
+    certificates: rows.list(map['certificates'], 'certificates').map((row) => readCertificate(rows, row)),
+    clients: rows.list(map['clients'], 'clients').map((row) => readClients(rows, row)),
+  };
+}
+
+function readCertificate(rows: Rows, row: Record<string, unknown>): ConfiguredCertificate {
+  rows.known(row, ['host', 'cert', 'key']);
+  const certFile = rows.path(row['cert'], 'cert');
+  return {
+    hosts: rows.texts(row['host'], 'host').map((host) => host.toLowerCase()),
+    certFile,
+    // One file may hold both.
+    keyFile: row['key'] === undefined ? certFile : rows.path(row['key'], 'key'),
+  };
+}
+
+function readClients(rows: Rows, row: Record<string, unknown>): ConfiguredClients {
+  rows.known(row, ['listen', 'certificates', 'trust', 'revocationLists']);
+  const mode = row['certificates'];
+  if (mode !== 'off' && mode !== 'request' && mode !== 'require') {
+    throw rows.fault('"certificates" must be one of "off", "request", "require"');
+  }
+  const trust = rows.paths(row['trust'], 'trust');
+  if (mode === 'require' && trust.length === 0) {
+    throw rows.fault('"trust" is missing: who requires certificates has to say whose');
+  }
+  return {
+    listen: row['listen'] === undefined ? '*' : rows.text(row['listen'], 'listen').replace(/\/$/, ''),
+    mode,
+    trust,
+    revocationLists: rows.paths(row['revocationLists'], 'revocationLists'),
+  };
+}

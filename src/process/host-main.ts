@@ -1,0 +1,109 @@
+// The host process: the supervisor joined with the debugger, and the signals that stop it.
+
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../base/clock.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { messageOf } from '../base/host-error.ts';
+import { createAppDebugger } from '../debug/debug.ts';
+import { startHost, type Host, type HostParts } from '../host/host.ts';
+import { parseUrlPrefix, prefixText } from '../http/http.ts';
+import type { HostConfig } from '../host/host-config.ts';
+import { packageVersion } from './package-version.ts';
+import { ServiceNotify } from './service-notify.ts';
+
+export { findConfigFile } from '../host/config-tools.ts';
+export { defaultConfig, readConfigFile } from '../host/host-config.ts';
+
+/** This file is <package>/dist/src/process/host-main.js. */
+const PACKAGE = new URL('../../../', import.meta.url);
+
+const INSPECTOR_RETRIES = 100;
+const INSPECTOR_RETRY_DELAY_MS = 250;
+
+function hostParts(): HostParts {
+  return {
+    frontMainPath: fileURLToPath(new URL('dist/src/process/front-main.js', PACKAGE)),
+    sessionMainPath: fileURLToPath(new URL('dist/src/process/session-main.js', PACKAGE)),
+    registerPath: fileURLToPath(new URL('dist/register.cjs', PACKAGE)),
+    uiFolder: fileURLToPath(new URL('dist/devtools', PACKAGE)),
+    version: packageVersion(),
+    parsePrefix(text) {
+      const prefix = parseUrlPrefix(text);
+      return { ...prefix, text: prefixText(prefix) };
+    },
+    createDebugger: (options) =>
+      createAppDebugger({
+        ...options,
+        connectRetries: INSPECTOR_RETRIES,
+        connectRetryDelayMs: INSPECTOR_RETRY_DELAY_MS,
+      }),
+  };
+}
+
+/** Most bytes of log lines that wait for whoever reads them. */
+const OUTPUT_BYTES_MAX = 4_194_304;
+
+export interface RunOptions {
+  root: string;
+  config: HostConfig;
+  /** The file that `config` was read from, if it was named. */
+  configFile?: string | undefined;
+  json: boolean;
+}
+
+/**
+ * Runs a host until a signal stops it; the process ends then.
+ * @throws HostError what {@link startHost} throws.
+ */
+export async function runHost({ root, config, configFile, json }: RunOptions): Promise<void> {
+  process.title = 'slipstream host';
+  // Whoever read our output may leave before we do.
+  process.stdout.on('error', () => process.stdout.destroy());
+  const log = createLog({ json, write: boundedOutput(process.stdout) });
+  const parts = hostParts();
+  const host = await startHost({ root, config, configFile, json, log, clock: systemClock, parts });
+  const service = new ServiceNotify({ environment: process.env, pid: process.pid, clock: systemClock, log });
+  stopOnSignals(host, log, service);
+  if (json) log.info('ready', { urls: host.urls.join(' ') });
+  process.stdout.write(`slipstream ready on ${host.urls.join(' ')}\n`);
+  service.ready();
+}
+
+/** Lines to a stream that may stop reading: what it cannot take is dropped, and the gap is named. */
+function boundedOutput(stream: NodeJS.WriteStream): (line: string) => void {
+  let dropped = 0;
+  return (line) => {
+    if (stream.writableLength > OUTPUT_BYTES_MAX) {
+      dropped += 1;
+      return;
+    }
+    if (dropped > 0) stream.write(`slipstream: ${dropped} lines were dropped, nobody read them\n`);
+    dropped = 0;
+    stream.write(line);
+  };
+}
+
+function stopOnSignals(host: Host, log: Log, service: ServiceNotify): void {
+  // Whatever way this process ends short of SIGKILL, nothing that it started stays.
+  process.on('exit', () => host.stopNow());
+  let signals = 0;
+  const stop = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signals > 1) {
+      log.warn('stopping-now', { signal });
+      process.exit(1);
+    }
+    log.info('stopping', { signal });
+    service.stopping();
+    host.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error('stop-failed', { reason: messageOf(error) });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+}
