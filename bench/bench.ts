@@ -1,0 +1,72 @@
+// npm run bench: runs benchmarks and prints Markdown for docs/benchmarks.md; progress goes to stderr.
+//   npm run bench [-- name… --rounds N --seconds N]     default: all, 5 rounds of 3 s
+
+import { cpus, release, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { findNginx, versionOf } from './contender.ts';
+import { benchFrame } from './frame.ts';
+import { benchHello } from './hello.ts';
+import { benchLatency } from './latency.ts';
+import { wrkVersion } from './load.ts';
+import { say, type Benchmark } from './measure.ts';
+import { benchMemory } from './memory.ts';
+import { benchRequestHead } from './request-head.ts';
+import { benchStart } from './start.ts';
+import { benchTransfer } from './transfer.ts';
+import { benchWebsocket } from './websocket.ts';
+
+const BENCHMARKS: Record<string, Benchmark> = {
+  hello: benchHello,
+  start: benchStart,
+  transfer: benchTransfer,
+  websocket: benchWebsocket,
+  latency: benchLatency,
+  memory: benchMemory,
+  frame: benchFrame,
+  'request-head': benchRequestHead,
+};
+
+function machine(): string {
+  const nginx = findNginx();
+  const processors = cpus();
+  const parts = [
+    new Date().toISOString().slice(0, 10),
+    `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown CPU'}`,
+    `${(totalmem() / 1e9).toFixed(0)} GB`,
+    `${process.platform} ${release()}`,
+    `Node ${process.versions.node}`,
+    nginx === undefined ? 'no nginx' : versionOf(nginx, ['-v'])?.replace(/^nginx version: /, ''),
+    wrkVersion() ?? 'no wrk',
+  ];
+  return parts.join(', ');
+}
+
+async function main(words: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: words,
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '3' },
+    },
+  });
+  const options = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+  if (!(options.rounds >= 1) || !(options.seconds >= 1)) throw new Error('--rounds and --seconds start at 1');
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
+  const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name));
+  if (unknown !== undefined) {
+    throw new Error(`no benchmark "${unknown}"; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  }
+  console.log(`${machine()}; ${options.rounds} rounds of ${options.seconds} s.\n`);
+  for (const name of names) {
+    say(`-- ${name}`);
+    console.log(`### ${name}\n\n${await BENCHMARKS[name]!(options)}`);
+  }
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,109 @@
+// Processes that are killed and apps that misbehave: every client gets an answer or a reset, nothing is left.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { connect, type AddressInfo } from 'node:net';
+import { FAULT_APP, faultRound, openFiles, untilServed, type Victim } from './fault-round.ts';
+import { startHost } from './host-fixture.ts';
+import { get, until } from './http-client.ts';
+
+const REQUESTS = 500;
+
+test('a killed front or app hangs no request, and the next one is served', async (t) => {
+  const host = await startHost({ files: { 'app/server.js': FAULT_APP } });
+  t.after(() => host.stop());
+  await untilServed(host);
+  assert.deepEqual(await faultRound(host, { victim: 'nobody', requests: REQUESTS, delayMs: 0 }), {
+    answered: REQUESTS, refused: 0, cut: 0, hung: 0,
+  });
+  const before = openFiles(host);
+  for (const victim of ['app', 'front', 'app', 'front'] satisfies Victim[]) {
+    const outcomes = await faultRound(host, { victim, requests: REQUESTS, delayMs: 40 });
+    assert.equal(outcomes.hung, 0, `${victim}: ${JSON.stringify(outcomes)}`);
+    await untilServed(host);
+  }
+  await until('files are closed', () => {
+    const { front, host: ofHost } = openFiles(host);
+    return front <= before.front + 5 && ofHost <= before.host + 5 ? true : undefined;
+  });
+});
+
+test('a killed host hangs no request and leaves no process', async () => {
+  const host = await startHost({ files: { 'app/server.js': FAULT_APP } });
+  try {
+    await untilServed(host);
+    const outcomes = await faultRound(host, { victim: 'host', requests: REQUESTS, delayMs: 40 });
+    assert.equal(outcomes.hung, 0, JSON.stringify(outcomes));
+  } finally {
+    // Fails when a process is left.
+    await host.stop();
+  }
+});
+
+test('an app that writes too much, too little or another protocol costs only that exchange', async (t) => {
+  const host = await startHost({
+    files: {
+      'app/server.js': `require('node:http').createServer((request, response) => {
+        const write = (text) => response.socket.write(text, () => response.socket.end());
+        if (request.url.endsWith('/much')) write('HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\n\\r\\nabc');
+        else if (request.url.endsWith('/little')) write('HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\nabc');
+        else if (request.url.endsWith('/twice')) write('HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\n\\r\\na'.repeat(2));
+        else if (request.url.endsWith('/other')) write('SSH-2.0-x\\r\\n');
+        else if (request.url.endsWith('/never')) response.socket.destroy();
+        else response.end('fine');
+      }).listen(0);`,
+    },
+  });
+  t.after(() => host.stop());
+  for (const name of ['much', 'little', 'twice', 'other', 'never']) {
+    await get(`${host.url}app/${name}`).then(
+      ({ status }) => assert.ok(status === 200 || status === 502, `${name}: ${status}`),
+      (error: NodeJS.ErrnoException) => assert.match(error.code ?? '', /ECONNRESET|HPE_/, name),
+    );
+    assert.equal((await get(`${host.url}app/`)).text, 'fine', name);
+  }
+});
+
+test('a backend that is no app answers below its prefix, and 502 when it is gone', async (t) => {
+  const backend = createServer((request, response) => {
+    response.end(`${request.url} ${request.headers['x-forwarded-for']} ${request.headers.via}`);
+  });
+  backend.listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  const { port } = backend.address() as AddressInfo;
+  const host = await startHost({
+    files: { 'slipstream.yml': `backends:\n  /legacy/: http://127.0.0.1:${port}\n` },
+  });
+  t.after(async () => {
+    backend.close();
+    await host.stop();
+  });
+  assert.equal((await get(`${host.url}legacy/a?b`)).text, '/legacy/a?b undefined 1.1 slipstream');
+  backend.close();
+  backend.closeAllConnections();
+  await until('502', async () => ((await get(`${host.url}legacy/`)).status === 502 ? true : undefined));
+});
+
+test('a listener that asks for PROXY protocol gives the app the address that the proxy tells', async (t) => {
+  const origin = 'http://127.0.0.1:0';
+  const host = await startHost({
+    files: {
+      'slipstream.yml': `listen: ['${origin}']\nproxyProtocol: ['${origin}']\n`,
+      'app/server.js': `require('node:http').createServer((request, response) => {
+        response.end(request.socket.remoteAddress + '|' + request.headers['x-forwarded-for']);
+      }).listen(0);`,
+    },
+    args: ['--listen', origin],
+  });
+  t.after(() => host.stop());
+  const socket = connect({ port: host.port, host: '127.0.0.1' });
+  t.after(() => socket.destroy());
+  socket.write('PROXY TCP4 192.0.2.7 10.0.0.1 4000 80\r\n');
+  socket.write('GET /app/ HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n\r\n');
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  await once(socket, 'close');
+  assert.match(text, /\r\n\r\n192\.0\.2\.7\|192\.0\.2\.7$/);
+});

@@ -1,0 +1,75 @@
+// slipstream debug and slipstream attach as their users run them.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { startHost, type RunningHost } from './host-fixture.ts';
+import { get } from './http-client.ts';
+
+const CLI_PLACE = import.meta.url.endsWith('.ts') ? '../dist/src/cli/main.js' : '../src/cli/main.js';
+const CLI = fileURLToPath(new URL(CLI_PLACE, import.meta.url));
+const APP = "require('http').createServer((q, r) => r.end('hi')).listen(process.env.PORT);";
+
+let host: RunningHost;
+before(async () => {
+  host = await startHost({ files: { 'shop/server.js': APP } });
+});
+after(() => host?.stop());
+
+async function run(...words: string[]): Promise<{ code: number; text: string }> {
+  const child = spawn(process.execPath, [CLI, ...words], {
+    env: { ...process.env, SLIPSTREAM_HOME: host.home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  }
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, text };
+}
+
+test('debug prints a link that signs in once, and --revoke ends what it gave', async () => {
+  const { code, text } = await run('debug', 'shop', '--role', 'observe');
+  assert.equal(code, 0, text);
+  const far = { headers: { 'x-forwarded-for': '203.0.113.9' } };
+  const [link] = text.split('\n');
+  const answer = await get(link!, far);
+  assert.equal(answer.status, 303);
+  assert.equal(answer.headers['location'], '/shop/debug/');
+  assert.equal((await get(link!, far)).status, 403);
+  assert.equal((await run('debug', 'shop', '--revoke')).text, 'revoked: 1\n');
+});
+
+test('debug --brk starts and --kill ends a debugger', async () => {
+  assert.match((await run('debug', 'shop', '--kill')).text, /not running/);
+  const links = JSON.parse((await run('debug', '/shop/', '--brk', '--json')).text) as { links: string[] };
+  assert.match(links.links[0]!, /\/shop\/debug\/\?link=[\w-]{32}$/);
+  assert.equal((await get(`${host.url}shop/debug/cdp/alive`)).status, 204);
+  assert.match((await run('debug', 'shop', '--kill')).text, /have been killed/);
+});
+
+test('what is wrong with the words is said', async () => {
+  assert.match((await run('debug', 'none')).text, /APP_UNKNOWN/);
+  assert.match((await run('debug', 'shop', '--role', 'king')).text, /OPTION_INVALID/);
+  assert.match((await run('attach')).text, /OPTION_INVALID/);
+  assert.match((await run('attach', 'http://127.0.0.1:1/debug/')).text, /DEBUGGER_NOT_RUNNING/);
+});
+
+test('attach takes a one-time link and shows an inspector address', async () => {
+  const [link] = (await run('debug', 'shop')).text.split('\n');
+  const words = [CLI, 'attach', link!, '--port', '0'];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8');
+  for await (const part of child.stdout as AsyncIterable<string>) {
+    text += part;
+    if (text.includes('\n')) break;
+  }
+  const port = /^Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(text)?.[1];
+  assert.match((await get(`http://127.0.0.1:${port}/json/list`)).text, /"type": "node"/);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+});
