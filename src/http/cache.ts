@@ -19,6 +19,7 @@ import { CacheStore } from './cache-store.ts';
 import type { CacheSite, Leaving, Place, Purge, StoreZone } from './cache-store.ts';
 import { CacheTicket } from './cache-ticket.ts';
 import type { TicketContext, TicketOptions } from './cache-ticket.ts';
+import type { CacheCounts } from '../wire/cache-messages.ts';
 
 export { publicFields } from './cache-answer.ts';
 export { parseDurationDefault } from './cache-policy.ts';
@@ -78,24 +79,8 @@ export type CacheLookup =
   /** Nothing is kept and the client forbids to ask: 504, RFC 9111 5.2.1.7. */
   | { kind: 'unavailable' };
 
-/** What happened so far. Each request counts once among the first five. */
-export interface CacheCounters {
-  hits: number;
-  /** Hits past their time. */
-  stale: number;
-  /** Requests that the app was asked for. */
-  misses: number;
-  bypassed: number;
-  unavailable: number;
-  /** Misses that waited for another request. */
-  collapsed: number;
-  /** Answers of 304 that made a kept answer fresh again. */
-  revalidated: number;
-  stored: number;
-  evicted: number;
-  expired: number;
-  purged: number;
-  /** Answers that were not kept, by reason. */
+/** What happened so far, with the reasons of this engine. */
+export interface CacheCounters extends CacheCounts {
   refused: Partial<Record<CacheRefusal, number>>;
 }
 

@@ -34,14 +34,18 @@ export interface AnswerMeta {
   tags?: string[];
 }
 
-/** Counters of a cache since its front started. */
+/** Counters of a cache since its front started. Each request counts once among the first five. */
 export interface CacheCounts {
   hits: number;
+  /** Hits past their time. */
   stale: number;
+  /** Requests that the app was asked for. */
   misses: number;
   bypassed: number;
   unavailable: number;
+  /** Misses that waited for another request. */
   collapsed: number;
+  /** Answers of 304 that made a kept answer fresh again. */
   revalidated: number;
   stored: number;
   evicted: number;
