@@ -99,6 +99,17 @@ test('two apps are debugged at once on ports of their own', async (t) => {
   assert.notEqual(new URL(shop.inspector!).port, new URL(blog.inspector!).port);
 });
 
+test('two hosts that start debuggees at once share a range of ports', async (t) => {
+  const hosts = await Promise.all([hosted(t), hosted(t)]);
+  for (let round = 0; round < 3; round++) {
+    const pages = await Promise.all(hosts.map((host) => get(`${host.url}shop/debug/`)));
+    assert.deepEqual(pages.map((page) => page.status), [200, 200], pages.map((page) => page.text).join('\n'));
+    const [one, other] = await Promise.all(hosts.map((host) => see(`${host.url}shop/`)));
+    assert.notEqual(new URL(one!.inspector!).port, new URL(other!.inspector!).port);
+    await Promise.all(hosts.map((host) => get(`${host.url}shop/debug/?kill`)));
+  }
+});
+
 test('only a navigation starts a debugger and an unknown command is refused', async (t) => {
   const host = await hosted(t);
   assert.equal((await get(`${host.url}shop/debug/cdp/`, { method: 'POST' })).status, 410);

@@ -30,6 +30,14 @@ function endAbandoned(graceMs: number, reason: string): void {
 }
 
 /**
+ * A debuggee whose port was taken in the last moment would run on without its breakpoints. It ends before the
+ * program's first line instead; node has said why on stderr, and the host starts it on another port.
+ */
+function endWithoutInspector(): void {
+  if (process.getBuiltinModule('node:inspector').url() === undefined) process.exit(1);
+}
+
+/**
  * Installs the drop-in in the main thread. True when it is installed, by this call or before. A child that a
  * hosted program starts has no key of its own and stays an ordinary process, workers of `cluster` excepted.
  */
@@ -41,6 +49,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   if (paths.length > 0 && key !== undefined) {
     // Whoever opens the inspector later gets a free port: many processes would meet at the usual one.
     if (!process.execArgv.some((word) => word.startsWith('--inspect'))) process.debugPort = 0;
+    else if (!isClusterWorker()) endWithoutInspector();
     delete env['SLIPSTREAM_KEY'];
     serveApp(paths, key, env);
     return true;

@@ -360,6 +360,20 @@ test('without the variables of a hosted process, and in worker threads, listen i
   assert.deepEqual(alone.stdout.trim().split('\n').sort(), ['main TCP', 'worker TCP']);
 });
 
+test('a debuggee whose inspector port is taken ends before the first line of its program', async (t) => {
+  const other = net.createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const { port } = other.address() as net.AddressInfo;
+  for (const kind of ['wait', 'brk']) {
+    const flags = [`--inspect-${kind}=127.0.0.1:${port}`, '--require', preload];
+    const app = await run(t, 'taken.js', `console.log('the first line');`, { flags });
+    assert.deepEqual(await app.exited, [1, null]);
+    assert.equal(app.stdout, '');
+    assert.match(app.stderr, new RegExp(`^Starting inspector on 127.0.0.1:${port} failed: address already in`, 'm'));
+  }
+});
+
 test('an unreferenced server does not keep the program alive', async (t) => {
   const app = await run(t, 'app.cjs', `require('http').createServer().listen(3000).unref();`);
   assert.deepEqual(await app.exited, [0, null]);

@@ -44,6 +44,12 @@ interface Options {
   /** The proxy serves only when this settles. */
   proxyReady?: Promise<void>;
   startError?: Error;
+  /** So many debuggees find that their port was taken since it was handed out. */
+  portsTaken?: number;
+}
+
+function takenWords(port: number): string {
+  return `Starting inspector on 127.0.0.1:${port} failed: address already in use\n`;
 }
 
 /** A host whose processes are objects. */
@@ -67,6 +73,9 @@ class FakeHost implements DebuggerHost {
   ): ReturnType<DebuggerHost['startDebuggee']> {
     if (this.options.startError !== undefined) throw this.options.startError;
     this.starts.push(options);
+    const isTaken = this.starts.length <= (this.options.portsTaken ?? 0);
+    if (isTaken) this.options = { ...this.options, dyingWords: takenWords(options.port) };
+    else if (this.options.portsTaken !== undefined) delete this.options.dyingWords;
     let inspector: Server | null = null;
     if (this.options.isDeaf !== true && this.options.dyingWords === undefined) {
       inspector = createServer((_request, response) => response.end('{"Browser":"node"}'));
@@ -251,6 +260,29 @@ test('the first opener starts debuggee and proxy, later ones attach', async () =
   assert.equal(host.starts[0]!.breakAtStart, true);
   assert.deepEqual(made.status('/x/'), { state: 'debug', port: host.starts[0]!.port, pid: 100 });
   assert.equal(made.isDebugging('/other/'), false);
+});
+
+test('a debuggee whose port was taken meanwhile is started again on another one', async () => {
+  const host = new FakeHost({ portsTaken: 2 });
+  const start = await freePort();
+  const made = await makeDebugger(host, { start, end: start + 9 });
+  assert.deepEqual(await made.ask('/x/', request('/x/debug/?brk')), { kind: 'pass' });
+  const { port } = made.status('/x/');
+  assert.equal(new Set(host.starts.map((each) => each.port)).size, 3);
+  assert.equal(host.starts[2]!.port, port);
+  assert.ok(host.starts.every((each) => each.breakAtStart));
+  assert.deepEqual(host.alive(), ['debuggee', 'proxy']);
+});
+
+test('a debuggee whose ports are taken again and again is given up with the reason', async () => {
+  const host = new FakeHost({ portsTaken: 1000 });
+  const start = await freePort();
+  const made = await makeDebugger(host, { start, end: start + 99 });
+  const page = answerOf(await made.ask('/x/', request('/x/debug/')));
+  assert.equal(page.status, 500);
+  assert.match(page.body, /address already in use/);
+  assert.equal(host.starts.length, 10);
+  assert.deepEqual(host.alive(), []);
 });
 
 test('kill ends both and says so; without a debugger it says that', async () => {

@@ -129,6 +129,11 @@ export function createAppDebugger(options: AppDebuggerOptions): AppDebugger {
   };
 }
 
+/** A port may be taken between its test and its use, by another host say: so many are tried. */
+const PORT_TRIES_MAX = 10;
+/** What node says on stderr then. */
+const PORT_TAKEN = /^Starting inspector on 127\.0\.0\.1:\d+ failed: address already in use/m;
+
 const COMMANDS = new Set(['', 'debug', 'brk', 'kill', 'live']);
 
 /** What a query asks to be started. */
@@ -296,10 +301,14 @@ class AppSession {
   }
 
   async #bringUp(run: Run): Promise<void> {
-    try {
-      await this.#startBoth(run);
-    } catch (error) {
-      this.#failure ??= { error: asError(error), stderrTail: '' };
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#startBoth(run);
+      } catch (error) {
+        this.#failure ??= { error: asError(error), stderrTail: '' };
+      }
+      if (run.isCancelled) return;
+      if (this.#failure === null || tries === PORT_TRIES_MAX || !(await this.#lostItsPort(run))) break;
     }
     if (run.isCancelled) return;
     if (this.#failure !== null) {
@@ -308,6 +317,24 @@ class AppSession {
     } else {
       this.#step({ kind: 'started' });
     }
+  }
+
+  /**
+   * True when somebody else was quicker to take the port: nothing is left of the attempt then. Whose inspector
+   * answered there, the session proxy found out before it touched anything.
+   */
+  async #lostItsPort(run: Run): Promise<boolean> {
+    const { debuggee, port } = run;
+    if (debuggee === null || port === null) return false;
+    await this.#killBoth(run);
+    const { stderrTail } = await debuggee.exited;
+    if (run.isCancelled || !PORT_TAKEN.test(stderrTail)) return false;
+    this.#log.info('debugger-port-taken', { port });
+    run.debuggee = null;
+    run.proxy = null;
+    this.#failure = null;
+    this.#ports.release(port);
+    return true;
   }
 
   /** Leaves the reason in `#failure` when it came to nothing. */
@@ -355,16 +382,16 @@ class AppSession {
     void debuggee.exited.then(({ code, signal, stderrTail }) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
       const message = `app "${this.#app}" ended with ${how} before its debugger was there`;
-      this.#lost(run, 'APP_EXITED', message, stderrTail);
+      if (run.debuggee === debuggee) this.#lost(run, 'APP_EXITED', message, stderrTail);
     });
   }
 
   #watchProxy(run: Run, proxy: SessionProxyProcess): void {
-    proxy.ready.catch((error: unknown) => this.#lost(run, 'DEBUGGEE_UNREACHABLE', messageOf(error), ''));
-    void proxy.exited.then(() => {
-      const message = `the session proxy of app "${this.#app}" ended before it served`;
-      this.#lost(run, 'DEBUGGEE_UNREACHABLE', message, '');
-    });
+    const lost = (message: string): void => {
+      if (run.proxy === proxy) this.#lost(run, 'DEBUGGEE_UNREACHABLE', message, '');
+    };
+    proxy.ready.catch((error: unknown) => lost(messageOf(error)));
+    void proxy.exited.then(() => lost(`the session proxy of app "${this.#app}" ended before it served`));
   }
 
   #lost(run: Run, code: ErrorCode, message: string, stderrTail: string): void {
