@@ -23,7 +23,7 @@ const NONE: BodyFraming = { kind: 'none' };
 const CHUNKED: BodyFraming = { kind: 'chunked' };
 const CLOSE: ResponseFraming = { kind: 'close' };
 
-/** 2^53 - 1 has 16 digits: longer ones are refused even if they begin with zeros. */
+/** 2^53 - 1 has 16 digits. */
 const LENGTH_DIGITS_MAX = 16;
 
 function bad(message: string): BadFraming {
@@ -42,13 +42,20 @@ export function contentLengthOf(value: string): number {
   return length <= Number.MAX_SAFE_INTEGER ? length : -1;
 }
 
+/**
+ * The length of a request body, or -1 as above or for a leading zero: RFC 9110 8.6 allows it, but a backend may take
+ * `010` for eight bytes.
+ */
+export function requestLengthOf(value: string): number {
+  return value.length > 1 && value.charCodeAt(0) === 0x30 ? -1 : contentLengthOf(value);
+}
+
 /** True for exactly `chunked`, in any case. */
 function isChunked(value: string): boolean {
   return value === 'chunked' || (value.length === 7 && value.toLowerCase() === 'chunked');
 }
 
-function framingOfLength(value: string): BodyFraming | BadFraming {
-  const length = contentLengthOf(value);
+function framingOfLength(length: number): BodyFraming | BadFraming {
   if (length < 0) return bad('a Content-Length that is no single decimal number below 2^53');
   return length === 0 ? NONE : { kind: 'length', length };
 }
@@ -56,7 +63,7 @@ function framingOfLength(value: string): BodyFraming | BadFraming {
 /** The framing of a request body. `version` is 10 or 11. */
 export function requestBody(version: number, fields: FramingFields): BodyFraming | BadFraming {
   const { contentLength, transferEncoding } = fields;
-  if (transferEncoding === null) return contentLength === null ? NONE : framingOfLength(contentLength);
+  if (transferEncoding === null) return contentLength === null ? NONE : framingOfLength(requestLengthOf(contentLength));
   // RFC 9112 6.1 and 6.3: each of these may be an attack, so none is repaired.
   if (contentLength !== null) return bad('Transfer-Encoding together with Content-Length');
   if (version < 11) return bad('Transfer-Encoding in an HTTP/1.0 request');
@@ -90,5 +97,5 @@ export function responseBody(line: ResponseLine, fields: FramingFields): Respons
     if (line.version < 11) return bad('Transfer-Encoding in an HTTP/1.0 response');
     return CHUNKED;
   }
-  return contentLength === null ? CLOSE : framingOfLength(contentLength);
+  return contentLength === null ? CLOSE : framingOfLength(contentLengthOf(contentLength));
 }

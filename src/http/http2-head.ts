@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { ErrorCode } from '../base/host-error.ts';
-import { contentLengthOf, type BodyFraming } from './body-length.ts';
+import { requestLengthOf, type BodyFraming } from './body-length.ts';
 import type { HeadLimits, RequestHead } from './request-head.ts';
 import { isHostValue, splitTarget } from './request-target.ts';
 import { areSafeFields } from './response-head.ts';
@@ -107,7 +107,7 @@ function finish(pseudo: Pseudo, fields: string[], ended: boolean): Http2HeadResu
 
 function bodyOf(ended: boolean): BodyFraming | null {
   const { contentLength } = steering;
-  const length = contentLength === null ? 0 : contentLengthOf(contentLength);
+  const length = contentLength === null ? 0 : requestLengthOf(contentLength);
   if (length < 0) return null;
   if (ended) return { kind: 'none' };
   return length === 0 ? { kind: 'chunked' } : { kind: 'length', length };
