@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
+import * as tls from 'node:tls';
 import { FAULT_APP, faultRound, openFiles, untilServed, type Victim } from './fault-round.ts';
 import { startHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
+import { made } from './made-certificates.ts';
 
 const REQUESTS = 500;
 
@@ -106,4 +108,47 @@ test('a listener that asks for PROXY protocol gives the app the address that the
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
   await once(socket, 'close');
   assert.match(text, /\r\n\r\n192\.0\.2\.7\|192\.0\.2\.7$/);
+});
+
+test('the PROXY header stands in front of the TLS handshake, in both versions', async (t) => {
+  const origin = 'https://127.0.0.1:0';
+  const server = made('localhost', { names: ['localhost'] });
+  const host = await startHost({
+    files: {
+      'slip.yml': `listen: ['http://127.0.0.1:0', '${origin}']
+proxyProtocol: ['${origin}']
+tls:
+  certificates: [{ cert: s.pem, key: s.key }]
+`,
+      's.pem': server.cert,
+      's.key': server.key,
+      'app/server.js': `require('node:http').createServer((request, response) => {
+        response.end(request.socket.remoteAddress + '|' + request.socket.encrypted);
+      }).listen(0);`,
+    },
+    config: 'slip.yml',
+    args: ['--listen', 'http://127.0.0.1:0', '--listen', origin],
+  });
+  t.after(() => host.stop());
+  const port = Number(/https:\/\/127\.0\.0\.1:(\d+)\//.exec(await host.line(/ready on .*https/))![1]);
+  const second = Buffer.concat([
+    Buffer.from('0d0a0d0a000d0a515549540a', 'hex'), // The signature.
+    Buffer.from('2111000c', 'hex'), // Version 2, PROXY; TCP over IPv4; 12 bytes.
+    Buffer.from('c00002080a0000010fa00050', 'hex'), // 192.0.2.8:4000 to 10.0.0.1:80.
+  ]);
+  for (const [header, address] of [
+    [Buffer.from('PROXY TCP4 192.0.2.7 10.0.0.1 4000 80\r\n'), '192.0.2.7'],
+    [second, '192.0.2.8'],
+  ] as const) {
+    const raw = connect({ port, host: '127.0.0.1' });
+    await once(raw, 'connect');
+    raw.write(header);
+    const socket = tls.connect({ socket: raw, ca: server.cert, servername: 'localhost' });
+    t.after(() => socket.destroy());
+    socket.write('GET /app/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    await once(socket, 'close');
+    assert.equal(text.slice(text.indexOf('\r\n\r\n') + 4), `${address}|true`);
+  }
 });

@@ -105,6 +105,8 @@ export class TlsDoor {
     };
     socket.on('data', onData);
     socket.on('end', onEnd);
+    // It is paused when a PROXY header was read before.
+    socket.resume();
   }
 
   #begin(socket: Socket, servername: string): void {
