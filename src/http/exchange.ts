@@ -15,13 +15,12 @@ import type { AnswerMeta } from '../wire/cache-messages.ts';
 import { AnswerWriter, type AnswerClient, type AnswerOutput } from './answer-writer.ts';
 import { ASK_TIMEOUT_MS, askedRequest, isAsked } from './asking.ts';
 import { CacheGate } from './cache-gate.ts';
-import type { CacheZone } from './cache.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields } from './forwarded.ts';
 import type { ExchangeClient } from './exchange-client.ts';
-import type { FrontContext, RouteTarget } from './front-context.ts';
+import { divertedTarget, type Destination, type FrontContext, type RouteTarget } from './front-context.ts';
 import { acceptOf, linkRequest } from './link-request.ts';
 import type { ProcessGroup, Waiter } from './group.ts';
 import { tooLong } from './request-body.ts';
@@ -197,11 +196,12 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     } else if (this.#lookups <= LOOKUPS_MAX - 1 && isAsked(found, this.#path)) {
       this.#ask(found);
     } else {
-      this.#enter(found.value.group, found.value.zone);
+      this.#enter(divertedTarget(found.value, head.fields, this.#context));
     }
   }
 
-  #enter(group: ProcessGroup, zone: CacheZone | null): void {
+  #enter({ group, zone }: Destination, addedFields: readonly string[] = []): void {
+    this.#writer.addFields(addedFields);
     this.#state = 'queued';
     this.#group = group;
     if (zone === null) {
@@ -225,13 +225,12 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   #ask(found: RouteMatch<RouteTarget>): void {
-    const head = this.#head!;
-    const { origin } = this.#client;
     const serial = ++this.#serial;
     const group = found.value.group;
     this.#state = 'asking';
     this.#askDeadline = this.#context.ticker.deadline(ASK_TIMEOUT_MS);
-    const request = askedRequest(head, { path: this.#path, local: this.#isLocal, origin });
+    const seen = { path: this.#path, local: this.#isLocal, origin: this.#client.origin };
+    const request = askedRequest(this.#head!, seen);
     this.#context.ask({ group: group.id, prefix: found.prefix.path, request }).then(
       (decision) => this.#decided(serial, group, decision),
       (error: unknown) => {
@@ -247,7 +246,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     if (serial !== this.#serial || this.#state !== 'asking') return;
     this.#askDeadline = NEVER;
     if (decision.kind === 'again') this.#lookUp();
-    else if (decision.kind === 'pass') this.#enter(group, null);
+    else if (decision.kind === 'pass') this.#enter({ group, zone: null }, decision.fields);
     else if (areSafeFields(decision.answer.fields)) this.#answer(decision.answer);
     else {
       this.#context.log.error('answer-unsafe', { group: group.id });

@@ -6,6 +6,7 @@ import type { FrontLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision, Route } from '../wire/front-messages.ts';
 import type { Cache, CacheZone } from './cache.ts';
+import { isDiverted } from './diversion.ts';
 import type { ProcessGroup } from './group.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Ticker } from './ticker.ts';
@@ -34,7 +35,23 @@ export interface FrontContext {
   isDraining: boolean;
   /** What the peer at this address says about others is believed. */
   trusts(address: string): boolean;
+  groupOf(id: string): ProcessGroup | undefined;
   ask(ask: { group: string; prefix: string; request: AskedRequest }): Promise<Decision>;
+}
+
+/** Who gets a request, and where the answer is kept. */
+export type Destination = Pick<RouteTarget, 'group' | 'zone'>;
+
+/** Where a request with these fields (flat) goes: where the route leads, or aside, past the cache. */
+export function divertedTarget(
+  target: RouteTarget,
+  fields: readonly string[],
+  context: FrontContext,
+): Destination {
+  const { diversion } = target.group;
+  if (diversion === undefined || !isDiverted(diversion, fields)) return target;
+  const group = context.groupOf(diversion.group);
+  return group === undefined ? target : { group, zone: null };
 }
 
 /** Has work that is best done once, when everything that came in together was looked at. */

@@ -233,7 +233,7 @@ export interface TestFrontOptions {
   limits?: Partial<FrontLimits>;
   routes?: Route[];
   groups?: Group[];
-  /** Ids of processes that are expected, all in group `app`. Default p1, p2. */
+  /** Ids of processes that are expected, in group `app` or the one behind an `@`. Default p1, p2. */
   processes?: string[];
   ask?: (request: AskedRequest) => Decision | Promise<Decision>;
 }
@@ -271,7 +271,7 @@ export async function withFront(
       limits,
       routes: options.routes ?? [{ prefix: '/', group: 'app' }],
       groups: options.groups ?? [APP],
-      processes: ids.map((id) => ({ key: `key-${id}`, id, group: 'app' })),
+      processes: ids.map((id) => ({ key: `key-${id}`, id, group: id.split('@')[1] ?? 'app' })),
     });
     const socketPath = join(folder, 'front.sock');
     await front.acceptLinks(socketPath);

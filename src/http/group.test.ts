@@ -57,6 +57,29 @@ function makeGroup(options: { limits?: Partial<FrontLimits>; group?: Partial<Gro
   return { group, clock, activated, enter };
 }
 
+test('requests wait without a limit in time while all processes stand still', () => {
+  const { group, clock, enter } = makeGroup({ limits: { queueMax: 2, queueTimeoutMs: 1000 } });
+  const link = makeLink();
+  group.add(link);
+  link.isHeld = true;
+  const [first, second, third] = [enter(), enter(), enter()];
+  clock.advance(60_000);
+  assert.deepEqual([first.failure, second.failure], [null, null]);
+  assert.equal(third.failure?.code, 'QUEUE_FULL');
+  link.isHeld = false;
+  group.dispatch();
+  assert.deepEqual([first.link, second.link], [link, link]);
+});
+
+test('one that stands still is passed over', () => {
+  const { group, enter } = makeGroup();
+  const [held, other] = [makeLink(), makeLink()];
+  group.add(held);
+  group.add(other);
+  held.isHeld = true;
+  for (let count = 0; count < 3; count++) assert.equal(enter().link, other);
+});
+
 test('processes take turns, full ones are passed over', () => {
   const { group, enter } = makeGroup({ limits: { concurrencyMax: 2 } });
   const links = [makeLink(), makeLink()];

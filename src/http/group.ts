@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { FrontLimits } from '../base/limits.ts';
-import type { Failure, Group } from '../wire/front-messages.ts';
+import type { Diversion, Failure, Group } from '../wire/front-messages.ts';
 import type { Ticker } from './ticker.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -51,6 +51,11 @@ export class ProcessGroup {
 
   get id(): string {
     return this.#options.group.id;
+  }
+
+  /** Which requests are not for this group after all. */
+  get diversion(): Diversion | undefined {
+    return this.#options.group.diversion;
   }
 
   /** Requests that wait. */
@@ -140,6 +145,8 @@ export class ProcessGroup {
 
   /** Refuses those that have waited too long. */
   tick(now: number): void {
+    // At a breakpoint nobody can say how long it takes; clients that have enough of it leave.
+    if (this.#links.length > 0 && this.#links.every((link) => link.isHeld)) return;
     for (const [waiter, deadline] of this.#queue) {
       if (deadline > now) return;
       this.#queue.delete(waiter);

@@ -264,6 +264,7 @@ export class HttpUpstream implements Upstream, Ticked {
   active = 0;
   #context: BackendContext;
   #onRoom: () => void;
+  readonly isHeld = false;
   #isRetired = false;
   /** The one that was used last is the last. */
   #free: BackendConnection[] = [];

@@ -17,6 +17,7 @@ import type { TlsState } from '../wire/tls-messages.ts';
 import { createCache, type CacheZone } from './cache.ts';
 import { Turn, type FrontContext, type RouteTarget } from './front-context.ts';
 import { ProcessGroup } from './group.ts';
+import { isReady, type HostedProcess } from './hosted-process.ts';
 import { HttpUpstream } from './http-upstream.ts';
 import { LinkServer, type LinkHost } from './link-server.ts';
 import type { LinkUpstream } from './link-upstream.ts';
@@ -72,6 +73,8 @@ export interface Front {
   expect(process: ExpectedProcess): void;
   /** Gives the process nothing new; `drained` is told when its last exchange is over. */
   retire(process: string): void;
+  /** The process stands still, and requests wait in its group; or it goes on. */
+  hold(process: string, isHeld: boolean): void;
   /** Drops the link of the process and fails its exchanges. */
   forget(process: string): void;
   /** Answers all that wait for the group. */
@@ -85,15 +88,6 @@ export interface Front {
   close(): void;
 }
 
-/** A process that the host told of. */
-interface HostedProcess {
-  readonly expected: ExpectedProcess;
-  /** Its link, and those of the workers that it forked (cluster), which dial with the same key. */
-  readonly links: Map<LinkUpstream, { pid: number; isReady: boolean }>;
-  /** `drained`: told the host so. */
-  retirement: 'none' | 'retired' | 'drained';
-}
-
 /** Makes a front that listens nowhere yet. `limits` hold until `configure`. */
 export function createFront(options: {
   host: FrontHost;
@@ -102,14 +96,6 @@ export function createFront(options: {
   log: Log;
 }): Front {
   return new HttpFront(options);
-}
-
-/** Whether a server of the process, or of one of its workers, listens. */
-function isReady(process: HostedProcess): boolean {
-  for (const link of process.links.values()) {
-    if (link.isReady) return true;
-  }
-  return false;
 }
 
 class HttpFront implements Front, LinkHost {
@@ -143,6 +129,7 @@ class HttpFront implements Front, LinkHost {
       isDraining: false,
       trusts: isLoopbackAddress,
       ask: (ask) => host.ask(ask),
+      groupOf: (id) => this.#groups.get(id),
     };
     this.#listener = new Listener(this.#context);
     this.#links = new LinkServer({ host: this, clock, log });
@@ -262,7 +249,7 @@ class HttpFront implements Front, LinkHost {
 
   expect(expected: ExpectedProcess): void {
     if (this.#processes.has(expected.id)) return;
-    this.#processes.set(expected.id, { expected, links: new Map(), retirement: 'none' });
+    this.#processes.set(expected.id, { expected, links: new Map(), retirement: 'none', isHeld: false });
     this.#processOfKey.set(expected.key, expected.id);
   }
 
@@ -272,6 +259,14 @@ class HttpFront implements Front, LinkHost {
     process.retirement = 'retired';
     this.#settle(process);
     this.#tellIfDrained(process);
+  }
+
+  hold(id: string, isHeld: boolean): void {
+    const process = this.#processes.get(id);
+    if (process === undefined || process.isHeld === isHeld) return;
+    process.isHeld = isHeld;
+    this.#settle(process);
+    if (!isHeld) this.#groups.get(process.expected.group)?.dispatch();
   }
 
   forget(id: string): void {
@@ -427,6 +422,7 @@ class HttpFront implements Front, LinkHost {
     const group = this.#groups.get(expected.group);
     for (const [link, { isReady: isLinkReady }] of links) {
       if (process.retirement !== 'none') link.isRetired = true;
+      link.isHeld = process.isHeld;
       if (isLinkReady && !link.isRetired) group?.add(link, expected.id);
       else group?.remove(link);
     }

@@ -250,6 +250,8 @@ export class LinkUpstream {
   served = 0;
   /** The process wants, or shall get, nothing new. */
   isRetired = false;
+  /** The process stands still: requests that it was given would wait in it. */
+  isHeld = false;
   #observer: LinkObserver;
   #unreadBytes: () => number;
   #drop: () => void;
@@ -276,7 +278,7 @@ export class LinkUpstream {
 
   /** True while it may get another request. */
   hasRoom(concurrencyMax: number): boolean {
-    if (this.active >= concurrencyMax || this.isRetired || this.#isLost) return false;
+    if (this.active >= concurrencyMax || this.isRetired || this.isHeld || this.#isLost) return false;
     return this.#unreadBytes() < UNREAD_BYTES_MAX;
   }
 

@@ -29,6 +29,8 @@ export interface Upstream {
   readonly active: number;
   /** Its connections are not those of clients: what it says about closing concerns only its own. */
   readonly isHop: boolean;
+  /** It stands still for a while that nobody can foresee. */
+  readonly isHeld: boolean;
   /** True while it may get another request. */
   hasRoom(concurrencyMax: number): boolean;
   open(owner: ExchangeOwner): UpstreamChannel;

@@ -126,6 +126,9 @@ function receive(front: Front, message: HostToFront, handle: unknown): void {
     case 'retire':
       front.retire(message.process);
       break;
+    case 'hold':
+      front.hold(message.process, message.isHeld);
+      break;
     case 'forget':
       pids.delete(message.process);
       front.forget(message.process);

@@ -19,10 +19,21 @@ export interface Group {
   concurrencyMax?: number;
   /** A cookie leads a client to its process again. Absent: none is set. */
   sticky?: StickyCookie;
+  /** Requests that show a secret go to another group. */
+  diversion?: Diversion;
   /** Served by what listens there instead of by processes: `http://host:port` or `unix:/path`. */
   backend?: string;
   /** What it answers when no process serves it and it is not on demand. Default 503 UPSTREAM_NONE. */
   absent?: { status: number; code: ErrorCode; message: string };
+}
+
+/** Which requests another group gets: those with the secret in this cookie or field. */
+export interface Diversion {
+  group: string;
+  cookie: string;
+  /** In lower case. */
+  field: string;
+  secret: string;
 }
 
 /** How a client finds its process again. */
@@ -113,6 +124,8 @@ export type HostToFront =
   | { kind: 'expect'; process: ExpectedProcess }
   /** Give the process nothing new; answer `drained` when its last exchange is over. */
   | { kind: 'retire'; process: string }
+  /** The process stands at a breakpoint: requests wait in its group, without a limit in time. Or it goes on. */
+  | { kind: 'hold'; process: string; isHeld: boolean }
   /** The process is gone or given up: drop its link, fail its exchanges. */
   | { kind: 'forget'; process: string }
   /** No process of the group could be started: answer the waiting requests with this. */
@@ -125,7 +138,8 @@ export type HostToFront =
   /** Accept nothing new, finish what is under way (at most `timeoutMs`), then exit. */
   | { kind: 'drain'; timeoutMs: number };
 
-export type Decision = { kind: 'pass' } | { kind: 'again' } | { kind: 'answer'; answer: Answer };
+/** `fields` (flat) are added to the answer of whoever serves the request. */
+export type Decision = { kind: 'pass'; fields?: string[] } | { kind: 'again' } | { kind: 'answer'; answer: Answer };
 
 /** What the host needs to decide on a request. */
 export interface AskedRequest {
