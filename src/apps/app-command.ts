@@ -16,6 +16,8 @@ export interface DebugOptions {
   port: number;
   /** Stop before the first line of the program. */
   breakAtStart: boolean;
+  /** The app keeps its processes; this one serves the group of {@link asideGroup}. */
+  isAside?: boolean;
   /** Wait before that for an inspector session to let it go. */
   waits?: boolean;
 }

@@ -84,6 +84,18 @@ export const APP_SETTINGS = {
     type: 'string', default: 'debug',
     text: 'The URL segment below the app under which the debugger is found.',
   },
+  debuggerScope: {
+    type: 'choice', default: 'everyone', choices: ['everyone', 'mine'],
+    text:
+      'Whose requests go to a debuggee: those of everybody, or only those with the cookie that opening the debugger ' +
+      'sets, while the processes of the app serve all others. `?everyone` and `?mine` choose per session.',
+  },
+  debuggerStart: {
+    type: 'choice', default: 'restart', choices: ['restart', 'live'],
+    text:
+      'What opening the debugger does: start a debuggee in the place of the processes, or attach to those that run. ' +
+      '`?restart` and `?live` choose per session.',
+  },
   env: {
     type: 'map', default: {},
     text: 'Environment variables of the app, over those of the host and of its start script.',
@@ -184,6 +196,11 @@ export interface App {
   readonly scriptEnv: Readonly<Record<string, string>>;
   /** Why it cannot be started as its folder is now; undefined when nothing is known against it. */
   readonly problem: string | undefined;
+}
+
+/** The group of a debuggee beside the processes of an app. */
+export function asideGroup(appPath: string): string {
+  return `aside:${appPath}`;
 }
 
 function check(values: Partial<AppSettings>, where: string): void {

@@ -12,6 +12,7 @@ import { UsageWatch } from './usage-watch.ts';
 import { assert } from '../base/assert.ts';
 import { HostError } from '../base/host-error.ts';
 import { nearestName } from '../base/setting.ts';
+import { asideGroup } from './app-config.ts';
 import type { DebugOptions } from './app-command.ts';
 import type { App, AppSettingsSource } from './app-config.ts';
 import type { ProcessWatcher } from './app-process.ts';
@@ -22,7 +23,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, Failure } from '../wire/front-messages.ts';
 
-export { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from './app-config.ts';
+export { APP_SETTINGS, asideGroup, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from './app-config.ts';
 export { discoverApps } from './discover.ts';
 export type { DebugOptions } from './app-command.ts';
 export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
@@ -354,7 +355,8 @@ class AppRoom implements Apps {
     const { front, log, clock, fronts, port, registerPath, nodePath } = this.#options;
     this.#processesStarted += 1;
     const id = `${app.group}#${this.#processesStarted}`;
-    const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group: app.group };
+    const group = debug?.isAside === true ? asideGroup(app.path) : app.group;
+    const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group };
     // Before the process can dial.
     front.expect(expected);
     const process = new AppProcess({

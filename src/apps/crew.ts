@@ -2,6 +2,7 @@
 //
 //   regular   serve the app                       next      start beside them after a change
 //   debuggee  has the app to itself               leaving   finish what they have, then go
+//   aside     a debuggee that has only some requests; the others go on as if it were not there
 
 import { isLive } from './process-state.ts';
 import type { AppProcess } from './app-process.ts';
@@ -12,12 +13,17 @@ export class Crew {
   regular = new Set<AppProcess>();
   next: Set<AppProcess> | undefined;
   debuggee: AppProcess | undefined;
+  aside: AppProcess | undefined;
   readonly leaving = new Set<AppProcess>();
 
   /** All that live or end. */
   get all(): AppProcess[] {
-    const debuggee = this.debuggee === undefined ? [] : [this.debuggee];
-    return [...this.regular, ...(this.next ?? []), ...debuggee, ...this.leaving];
+    const debuggees = [this.debuggee, this.aside].filter((process) => process !== undefined);
+    return [...this.regular, ...(this.next ?? []), ...debuggees, ...this.leaving];
+  }
+
+  get hasDebuggee(): boolean {
+    return this.debuggee !== undefined || this.aside !== undefined;
   }
 
   get hasLive(): boolean {
@@ -59,6 +65,17 @@ export class Crew {
     this.regular.clear();
     this.next = undefined;
     this.leave(old);
+  }
+
+  stopDebuggees(): void {
+    void this.debuggee?.stop();
+    void this.aside?.stop();
+  }
+
+  /** It has ended, whatever it was for besides serving the app. */
+  forgetEnded(process: AppProcess): void {
+    this.leaving.delete(process);
+    if (this.aside === process) this.aside = undefined;
   }
 
   /** They finish what they have and go. They are in no other set when their states change. */

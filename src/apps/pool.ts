@@ -89,20 +89,21 @@ export class Pool {
   /** Gives the app to a debuggee. @throws HostError APP_STOPPED, APP_SPAWN_FAILED */
   async startDebuggee(options: DebugOptions): Promise<Debuggee> {
     if (this.#isStopped) throw new HostError('APP_STOPPED', stoppedFailure(this.#app.name).message);
-    assert(this.#crew.debuggee === undefined, 'an app has one debuggee at a time');
+    const seat = options.isAside === true ? 'aside' : 'debuggee';
+    assert(this.#crew[seat] === undefined, 'an app has one debuggee at a time');
     const failure = this.#gate.look(this.#app.folder, this.#app.name) ?? this.#refresh();
     if (failure !== undefined) throw new HostError(failure.code, failure.message);
     this.#files.noteStart();
     const debuggee = this.#options.launch(this.#app, this.#onChanged, options);
-    this.#crew.debuggee = debuggee;
+    this.#crew[seat] = debuggee;
     this.#debuggeeWait.end();
-    this.#cancelTimers();
+    if (seat === 'debuggee') this.#cancelTimers();
     await debuggee.spawned;
     const pid = debuggee.pid;
     assert(pid !== undefined, 'a spawned process has a pid');
     // It may have been stopped meanwhile, and the regular ones with it.
-    if (this.#crew.debuggee === debuggee && !this.#isStopped) {
-      this.#crew.retireRegular();
+    if (this.#crew[seat] === debuggee && !this.#isStopped) {
+      if (seat === 'debuggee') this.#crew.retireRegular();
       this.#files.open();
     }
     this.#options.log.info('app-debug', { app: this.#app.name, pid, inspectorPort: options.port });
@@ -174,7 +175,7 @@ export class Pool {
   retire(): void {
     if (!this.#end(absentFailure(this.#app.name))) return;
     this.#crew.retireRegular();
-    void this.#crew.debuggee?.stop();
+    this.#crew.stopDebuggees();
   }
 
   /** SIGTERM to all, SIGKILL to their groups after `graceMs`. Resolves when all are gone. */
@@ -207,7 +208,7 @@ export class Pool {
     if (this.#gate.isNew()) this.#options.log.info('app-pause', pause);
     this.#goIdle();
     this.#crew.retireRegular();
-    void this.#crew.debuggee?.stop();
+    this.#crew.stopDebuggees();
     if (this.#isAsked) this.#answer(failure);
     this.#tellOutcome(failure);
     return true;
@@ -286,7 +287,7 @@ export class Pool {
 
   #goIdle(): void {
     this.#cancelTimers();
-    this.#files.close();
+    if (this.#crew.aside === undefined) this.#files.close();
   }
 
   #cancelTimers(): void {
@@ -295,7 +296,7 @@ export class Pool {
   }
 
   #changed(process: AppProcess, from: ProcessState): void {
-    if (process.state.kind === 'ended') this.#crew.leaving.delete(process);
+    if (process.state.kind === 'ended') this.#crew.forgetEnded(process);
     if (this.#isStopped) return;
     if (process === this.#crew.debuggee) this.#debuggeeChanged(process);
     else if (this.#crew.next?.has(process)) this.#nextChanged(process, this.#crew.next, from);
@@ -383,10 +384,9 @@ export class Pool {
     const decision = afterChange(this.#crew.situation, mayRecycle);
     this.#options.log.info('app-changed', { app: this.#app.name, files: paths.join(', '), decision });
     this.#isOutdated = decision !== 'forget-failures';
-    const { debuggeeOutdated } = this.#options;
-    if (this.#crew.debuggee !== undefined && debuggeeOutdated !== undefined && this.#app.settings.recycleOnChange) {
-      this.#debuggeeWait.begin(() => this.#isAsked && this.activate());
-      debuggeeOutdated(this.#app);
+    if (this.#crew.hasDebuggee && this.#app.settings.recycleOnChange) {
+      if (this.#crew.debuggee) this.#debuggeeWait.begin(() => this.#isAsked && this.activate());
+      this.#options.debuggeeOutdated?.(this.#app);
     }
     if (decision === 'recycle') this.#recycleSoon();
     else if (decision === 'forget-failures') {

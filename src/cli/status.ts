@@ -40,6 +40,20 @@ function appRow(app: AppSnapshot): string[] {
   ];
 }
 
+/** Whether and where an app stands in its debugger. */
+function debuggerText({ name, debugger: session, waiting = 0 }: AppSnapshot): string {
+  if (session === undefined) return '';
+  const { scope, viewers, pauses } = session;
+  const who = scope === 'mine' ? 'only requests with its secret' : 'all requests';
+  const seen = `${viewers} viewer${viewers === 1 ? '' : 's'}`;
+  const head = `debugger of ${printable(name)}: ${who}, ${seen}\n`;
+  const stands = pauses.map(({ pid, reason, place }) => {
+    const waits = waiting === 0 ? '' : `; ${waiting} request${waiting === 1 ? ' waits' : 's wait'}`;
+    return `  pid ${pid} stands at ${printable(place)} (${printable(reason)})${waits}\n`;
+  });
+  return `\n${head}${stands.join('')}`;
+}
+
 /** The status for people. */
 export function statusText(snapshot: HostSnapshot): string {
   const { version, pid, urls = [], root, uptimeMs = 0, apps } = snapshot;
@@ -52,6 +66,7 @@ export function statusText(snapshot: HostSnapshot): string {
   }
   const head = ['APP', 'PATH', 'STATE', 'PIDS', 'REQUESTS', 'NOW', 'MEMORY', 'RESTARTS'];
   text += `\n${apps.length === 0 ? 'no app yet\n' : textTable([head, ...apps.map(appRow)], [4, 5, 6, 7])}`;
+  text += apps.map(debuggerText).join('');
   const problems = apps.flatMap(({ name, failure, problem }) => [
     ...(failure === undefined ? [] : [failure]),
     ...(problem === undefined ? [] : [`app "${name}" keeps its last good settings: ${problem}`]),

@@ -9,16 +9,16 @@ const IDLE: DebugState = { kind: 'idle' };
 const STARTING: DebugState = { kind: 'starting' };
 const DEBUG: DebugState = { kind: 'debug' };
 const ENDING: DebugState = { kind: 'ending', reopen: null };
-const REOPENING: DebugState = { kind: 'ending', reopen: { breakAtStart: false } };
+const REOPENING: DebugState = { kind: 'ending', reopen: { breakAtStart: false, scope: 'mine' } };
 const STOPPED: DebugState = { kind: 'stopped' };
 
-const OPEN: DebugEvent = { kind: 'open', breakAtStart: false };
-const BRK: DebugEvent = { kind: 'open', breakAtStart: true };
+const OPEN: DebugEvent = { kind: 'open', breakAtStart: false, scope: 'mine' };
+const BRK: DebugEvent = { kind: 'open', breakAtStart: true, scope: 'mine' };
 const KILL: DebugEvent = { kind: 'kill' };
 const STARTED: DebugEvent = { kind: 'started' };
 const FAILED: DebugEvent = { kind: 'failed' };
 const EXITED: DebugEvent = { kind: 'exited' };
-const CHANGED: DebugEvent = { kind: 'changed', breakAtStart: false };
+const CHANGED: DebugEvent = { kind: 'changed', start: { breakAtStart: false, scope: 'mine' } };
 const ENDED: DebugEvent = { kind: 'ended' };
 const STOP: DebugEvent = { kind: 'stop' };
 
@@ -45,7 +45,7 @@ const TABLE: [DebugState, DebugEvent, DebugState, string][] = [
   [DEBUG, CHANGED, REOPENING, 'end'],
   [DEBUG, STOP, STOPPED, 'tell-openers-killed end'],
   [ENDING, OPEN, REOPENING, 'answer-when-started'],
-  [ENDING, BRK, { kind: 'ending', reopen: { breakAtStart: true } }, 'answer-when-started'],
+  [ENDING, BRK, { kind: 'ending', reopen: { breakAtStart: true, scope: 'mine' } }, 'answer-when-started'],
   [ENDING, KILL, ENDING, 'tell-openers-killed answer-when-ended'],
   [ENDING, STARTED, ENDING, ''],
   [ENDING, FAILED, ENDING, ''],

@@ -8,10 +8,14 @@
 
 import { assert, unreachable } from '../base/assert.ts';
 
+/** Whose requests a debuggee gets: all of the app, or those that show the secret of the session. */
+export type DebugScope = 'everyone' | 'mine';
+
 /** How a debuggee comes to be. */
 export interface DebugStart {
   /** Stop before the first line. */
   breakAtStart: boolean;
+  scope: DebugScope;
   /** A process that runs already, instead of one that takes its place; the one with `pid`, or any. */
   live?: { pid?: number };
 }
@@ -30,7 +34,7 @@ export type DebugEvent =
   | { kind: 'kill' } // Somebody asked for /debug/?kill.
   | { kind: 'started' } // The session proxy serves.
   | { kind: 'failed' } // The start came to nothing.
-  | { kind: 'changed'; breakAtStart: boolean } // Files of the app are others than those that it runs.
+  | { kind: 'changed'; start: DebugStart } // Files of the app are others than those that it was started with.
   | { kind: 'exited' } // The debuggee or its proxy ended by itself.
   | { kind: 'ended' } // The last of the two is gone.
   | { kind: 'stop' }; // The host stops.
@@ -124,7 +128,7 @@ function stepStarting(state: DebugState & { kind: 'starting' }, event: LiveEvent
     case 'failed':
       return [{ kind: 'ending', reopen: null }, [{ kind: 'tell-openers-failed' }, { kind: 'end' }]];
     case 'changed':
-      return restart(event.breakAtStart);
+      return restart(event.start);
     case 'exited':
       // The start itself finds out, with a reason.
       return [state, []];
@@ -136,8 +140,8 @@ function stepStarting(state: DebugState & { kind: 'starting' }, event: LiveEvent
 }
 
 /** Ends what runs and starts it again; openers wait for the new one. */
-function restart(breakAtStart: boolean): Stepped {
-  return [{ kind: 'ending', reopen: { breakAtStart } }, [{ kind: 'end' }]];
+function restart(reopen: DebugStart): Stepped {
+  return [{ kind: 'ending', reopen }, [{ kind: 'end' }]];
 }
 
 function stepRunning(state: DebugState & { kind: 'debug' }, event: LiveEvent): Stepped {
@@ -147,7 +151,7 @@ function stepRunning(state: DebugState & { kind: 'debug' }, event: LiveEvent): S
     case 'kill':
       return [{ kind: 'ending', reopen: null }, [{ kind: 'end' }, { kind: 'answer-when-ended' }]];
     case 'changed':
-      return restart(false);
+      return restart({ ...event.start, breakAtStart: false });
     case 'exited':
       return [{ kind: 'ending', reopen: null }, [{ kind: 'end' }]];
     case 'started':

@@ -55,7 +55,7 @@ function takenWords(port: number): string {
 /** A host whose processes are objects. */
 class FakeHost implements DebuggerHost {
   readonly processes: FakeProcess[] = [];
-  readonly starts: { port: number; breakAtStart: boolean }[] = [];
+  readonly starts: { port: number; breakAtStart: boolean; isAside: boolean }[] = [];
   options: Options;
   #nextPid = 100;
 
@@ -63,13 +63,26 @@ class FakeHost implements DebuggerHost {
     this.options = options;
   }
 
+  /** Apps whose requests are led elsewhere, one entry a change. */
+  readonly scopes: string[] = [];
+  settings: ReturnType<DebuggerHost['settingsOf']> = { scope: 'everyone', start: 'restart' };
+  isServing = false;
+
   isRunning(): boolean {
-    return false;
+    return this.isServing;
+  }
+
+  settingsOf(): ReturnType<DebuggerHost['settingsOf']> {
+    return this.settings;
+  }
+
+  scopeChanged(app: string): void {
+    this.scopes.push(app);
   }
 
   async startDebuggee(
     _app: string,
-    options: { port: number; breakAtStart: boolean },
+    options: { port: number; breakAtStart: boolean; isAside: boolean },
   ): ReturnType<DebuggerHost['startDebuggee']> {
     if (this.options.startError !== undefined) throw this.options.startError;
     this.starts.push(options);
@@ -258,7 +271,7 @@ test('the first opener starts debuggee and proxy, later ones attach', async () =
   assert.deepEqual(await made.ask('/x/', request('/x/debug/')), { kind: 'pass' });
   assert.equal(host.starts.length, 1);
   assert.equal(host.starts[0]!.breakAtStart, true);
-  assert.deepEqual(made.status('/x/'), { state: 'debug', port: host.starts[0]!.port, pid: 100 });
+  assert.deepEqual(made.status('/x/'), { state: 'debug', scope: 'everyone', port: host.starts[0]!.port, pid: 100 });
   assert.equal(made.isDebugging('/other/'), false);
 });
 
@@ -283,6 +296,58 @@ test('a debuggee whose ports are taken again and again is given up with the reas
   assert.match(page.body, /address already in use/);
   assert.equal(host.starts.length, 10);
   assert.deepEqual(host.alive(), []);
+});
+
+test('scope mine sets the debuggee apart, and gives its cookie to each opener until it ends', async () => {
+  const host = new FakeHost();
+  const made = await makeDebugger(host);
+  assert.deepEqual(await made.ask('/x/', request('/x/debug/?everyone')), { kind: 'pass' });
+  assert.equal(made.secretOf('/x/'), null);
+  await made.ask('/x/', request('/x/debug/?kill'));
+  host.settings = { scope: 'mine', start: 'live' };
+  const cookies = [];
+  for (const query of ['?brk', '?everyone', '']) {
+    const decision = await made.ask('/x/', request(`/x/debug/${query}`, { encrypted: true }));
+    assert.equal(decision.kind, 'pass');
+    cookies.push((decision as Decision & { kind: 'pass' }).fields![1]!);
+  }
+  const secret = made.secretOf('/x/')!;
+  assert.equal(new Set(cookies).size, 1);
+  assert.equal(cookies[0], `slipstream.debug=${secret}; Path=/x/; HttpOnly; SameSite=Lax; Secure`);
+  const starts = host.starts.map(({ breakAtStart, isAside }) => [breakAtStart, isAside]);
+  assert.deepEqual(starts, [[false, false], [true, true]]);
+  made.changed('/x/');
+  assert.equal(made.secretOf('/x/'), secret, 'the same while it is started again');
+  await made.ask('/x/', request('/x/debug/'));
+  assert.equal(made.secretOf('/x/'), secret);
+  await made.ask('/x/', request('/x/debug/?kill'));
+  assert.equal(made.secretOf('/x/'), null);
+  await made.ask('/x/', request('/x/debug/?mine'));
+  assert.notEqual(made.secretOf('/x/'), secret, 'another one for another session');
+  assert.equal(host.scopes.length, 3);
+});
+
+test('start live attaches where a process runs, unless the query says otherwise', async () => {
+  const host = new FakeHost();
+  const made = await makeDebugger(host);
+  host.settings = { scope: 'everyone', start: 'live' };
+  const startedBy = async (query: string): Promise<string> => {
+    const before = host.starts.length;
+    assert.equal((await made.ask('/x/', request(`/x/debug/${query}`))).kind, 'pass');
+    const kind = host.starts.length > before ? 'restart' : 'live';
+    await made.ask('/x/', request('/x/debug/?kill'));
+    return kind;
+  };
+  assert.equal(await startedBy(''), 'restart');
+  host.isServing = true;
+  for (const [query, kind] of [
+    ['', 'live'], ['?debug', 'live'], ['?panel=sources', 'live'], ['?restart', 'restart'], ['?brk', 'restart'],
+    ['?mine', 'restart'], ['?mine&brk', 'restart'], ['?live', 'live'],
+  ]) {
+    assert.equal(await startedBy(query!), kind, query);
+  }
+  host.settings = { scope: 'everyone', start: 'restart' };
+  assert.equal(await startedBy('?live=100'), 'live');
 });
 
 test('kill ends both and says so; without a debugger it says that', async () => {

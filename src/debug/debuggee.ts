@@ -39,6 +39,8 @@ export interface DebuggeeOptions {
   /** A worker thread came; its breakpoints are armed. */
   workerAttached(worker: ListedTarget): void;
   workerDetached(worker: ListedTarget): void;
+  /** The main thread stands, or goes on. */
+  pauseChanged(): void;
 }
 
 interface Worker {
@@ -122,6 +124,7 @@ export class Debuggee {
       clock,
       unattendedMs,
       passesStart: false,
+      pauseChanged: () => this.#options.pauseChanged(),
       changed() {
         // Changes of one turn are written together.
         if (isDue) return;

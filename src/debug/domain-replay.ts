@@ -13,6 +13,11 @@ export const SCRIPTS_MAX = 20_000;
 const CONTEXTS_MAX = 10_000;
 const CLEAR_START = '"method":"Runtime.consoleAPICalled","params":{"type":"clear"';
 
+interface Location {
+  scriptId?: string;
+  lineNumber?: number;
+}
+
 interface KeptScript {
   tail: string;
   url: string;
@@ -28,7 +33,7 @@ export class DomainReplay {
   #consoleCharacters = 0;
   #dropped = 0;
   #epoch = 0;
-  #pause: { tail: string; reason: string } | null = null;
+  #pause: { tail: string; reason: string; place: string } | null = null;
 
   /** True between `Debugger.paused` and `Debugger.resumed`. */
   get isPaused(): boolean {
@@ -38,6 +43,11 @@ export class DomainReplay {
   /** Why it stands, or null when it does not. */
   get pauseReason(): string | null {
     return this.#pause?.reason ?? null;
+  }
+
+  /** Why and where it stands (`file:line` of the top frame), or null when it does not. */
+  get pause(): { reason: string; place: string } | null {
+    return this.#pause === null ? null : { reason: this.#pause.reason, place: this.#pause.place };
   }
 
   /** The scripts that are known now. */
@@ -130,8 +140,16 @@ export class DomainReplay {
     const params = event.params();
     this.markFrames(params);
     const tail = `"method":"Debugger.paused","params":${JSON.stringify(params)}}`;
-    this.#pause = { tail, reason: String(params['reason']) };
+    this.#pause = { tail, reason: String(params['reason']), place: this.#placeOf(params) };
     return tail;
+  }
+
+  #placeOf(params: Record<string, unknown>): string {
+    const [top] = (params['callFrames'] ?? []) as { url?: string; location?: Location }[];
+    if (top === undefined) return '';
+    const { scriptId = '', lineNumber = 0 } = top.location ?? {};
+    const url = top.url || (this.#scripts.get(scriptId)?.url ?? '');
+    return `${url.replace(/^file:\/\//, '')}:${lineNumber + 1}`;
   }
 
   #recordScript(event: InspectorEvent): void {

@@ -60,11 +60,16 @@ export class DoorAccess {
     return null;
   }
 
+  /** Null unless script or a frame asks for what only a person who opens a page may have. */
+  judgeScripted(app: string, request: AskedRequest): Decision | null {
+    if (approachOf(accessRequestOf(request)) !== 'scripted') return null;
+    return this.#refuse(app, request, 'a link is to be opened as a page');
+  }
+
   /** `?link=<secret>`: signs in and leads to the door without the link. */
   signIn(app: string, request: AskedRequest, secret: string): Decision {
-    if (approachOf(accessRequestOf(request)) === 'scripted') {
-      return this.#refuse(app, request, 'a link is to be opened as a page');
-    }
+    const refused = this.judgeScripted(app, request);
+    if (refused !== null) return refused;
     const redeemed = this.#grants.redeemLink(app, secret);
     if (redeemed === null) {
       return this.#refuse(app, request, 'the one-time link was used already, or is over; make a new one');

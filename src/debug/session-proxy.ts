@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
+import type { SessionReport } from '../wire/session-messages.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import type { DebuggerAuth, Visitor } from './access.ts';
@@ -56,6 +57,8 @@ export interface SessionProxyOptions {
   uiFiles: UiFiles;
   /** True for a person at this machine who came through no proxy. */
   isLocal(request: IncomingMessage): boolean;
+  /** Told how the session stands, whenever that changed. */
+  onReport?(report: SessionReport): void;
   clock: Clock;
   log: Log;
 }
@@ -91,6 +94,7 @@ class Session implements SessionProxy {
   /** Who is behind each viewer. */
   #visitors = new Map<string, Visitor>();
   #farewell: PollError | null = null;
+  #isReportDue = false;
 
   constructor(options: SessionProxyOptions) {
     const { app, pid, inspectorPort, clock, log, settingsFile } = options;
@@ -109,6 +113,7 @@ class Session implements SessionProxy {
       workerDetached: (worker) => {
         for (const session of this.#sessions) session.workerDetached(worker);
       },
+      pauseChanged: () => this.#reportSoon(),
     });
     this.#transport = new PollTransport({
       clock,
@@ -288,16 +293,31 @@ class Session implements SessionProxy {
       audit: (method, text) => this.#audit.write({ event: 'command', app, who, role, method, text }),
     });
     this.#sessions.add(session);
+    this.#reportSoon();
     this.#visitors.set(viewer.id, visitor);
     return {
       message: (message) => session.receive(message),
       closed: (reason) => {
         this.#sessions.delete(session);
+        this.#reportSoon();
         this.#visitors.delete(viewer.id);
         this.#audit.write({ event: 'left', app, who, text: reason });
         session.close();
       },
     };
+  }
+
+  /** Changes of one turn are told together. */
+  #reportSoon(): void {
+    if (this.#isReportDue) return;
+    this.#isReportDue = true;
+    setImmediate(() => {
+      this.#isReportDue = false;
+      const { main } = this.#debuggee;
+      const pause = this.#farewell === null ? (main?.target.replay.pause ?? null) : null;
+      const pauses = pause === null ? [] : [{ pid: this.#options.pid, ...pause }];
+      this.#options.onReport?.({ kind: 'report', viewers: this.#sessions.size, pauses });
+    });
   }
 
   async #changeSettings(
@@ -334,6 +354,7 @@ class Session implements SessionProxy {
   #end(reason: string): string {
     this.#farewell = { code: 'DEBUGGER_NOT_RUNNING', message: `the debugging session is over: ${reason}` };
     for (const session of this.#sessions) session.ended(reason);
+    this.#reportSoon();
     this.#transport.finish(this.#farewell);
     return reason;
   }

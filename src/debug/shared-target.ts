@@ -90,6 +90,8 @@ export interface SharedTargetOptions {
   passesStart: boolean;
   /** Hears when something was armed or disarmed. */
   changed?: () => void;
+  /** Hears when it stands, and when it goes on. */
+  pauseChanged?: () => void;
   clock: Clock;
   /** How long a pause without a viewer lasts; null holds it. */
   unattendedMs: number | null;
@@ -108,18 +110,20 @@ export class SharedTarget {
   #streams: { seat: Seat }[] = [];
   #isSkipping = false;
   #changed: () => void;
+  #pauseChanged: () => void;
   #unattended: Unattended;
   #startBreak: StartBreak;
   #retained = 0;
   #groups = new Set<string>();
 
   constructor(client: InspectorClient, log: Log, options: SharedTargetOptions) {
-    const { passesStart, changed = () => {}, clock, unattendedMs } = options;
+    const { passesStart, changed = () => {}, pauseChanged = () => {}, clock, unattendedMs } = options;
     this.#unattended = new Unattended(clock, unattendedMs, () => this.#goOn(unattendedMs ?? 0));
     this.#startBreak = passesStart ? 'to-come' : 'over';
     this.#client = client;
     this.#log = log;
     this.#changed = changed;
+    this.#pauseChanged = pauseChanged;
     const forward: Forward = (method, params, onReply) => client.forward(method, params, onReply);
     this.breakpoints = new Breakpoints(forward, changed);
   }
@@ -156,8 +160,10 @@ export class SharedTarget {
   hear(event: InspectorEvent): void {
     if (this.#startBreak !== 'over' && this.#isOfStartBreak(event)) return;
     const tail = this.replay.record(event);
-    if (event.method === 'Debugger.paused') this.#unattended.setPaused(true);
-    else if (event.method === 'Debugger.resumed') this.#unattended.setPaused(false);
+    if (event.method === 'Debugger.paused' || event.method === 'Debugger.resumed') {
+      this.#unattended.setPaused(this.replay.isPaused);
+      this.#pauseChanged();
+    }
     if (event.method === 'Debugger.breakpointResolved') this.breakpoints.resolved(event.params());
     if (event.method === 'Runtime.consoleAPICalled' || event.method === 'Runtime.exceptionThrown') {
       this.#retain();

@@ -12,10 +12,18 @@ import type { SessionProcess } from './session-process.ts';
 /** Who may debug besides people at this machine. */
 export type DebuggerAuth = 'link' | 'none';
 
+/** What is shown of a debugger. */
+export interface DebuggerShown {
+  state: 'idle' | 'starting' | 'debug';
+  scope?: 'everyone' | 'mine';
+}
+
 /** The debugger of all apps, as the host needs it; made by `parts.createDebugger`. */
 export interface HostDebugger {
+  status(app: string): DebuggerShown;
+  /** Requests for the app that show this go to its debuggee; null: none do. */
+  secretOf(app: string): string | null;
   ask(app: string, request: AskedRequest): Promise<Decision>;
-  isDebugging(app: string): boolean;
   /** Files of the app changed. */
   changed(app: string): void;
   stop(): Promise<void>;
@@ -26,13 +34,21 @@ export interface DebuggerHost {
   isRunning(app: string): boolean;
   startDebuggee(
     app: string,
-    options: { port: number; breakAtStart: boolean; waits: boolean },
+    options: { port: number; breakAtStart: boolean; waits: boolean; isAside: boolean },
   ): ReturnType<Apps['startDebuggee']>;
   openInspector(app: string, pid: number | undefined): ReturnType<Apps['openInspector']>;
   startSessionProxy(
     app: string,
-    options: { inspectorPort: number; pid: number; breakAtStart: boolean; isLive: boolean },
+    options: {
+      inspectorPort: number;
+      pid: number;
+      breakAtStart: boolean;
+      isLive: boolean;
+      scope: 'everyone' | 'mine';
+    },
   ): Promise<SessionProcess>;
+  settingsOf(app: string): { scope: 'everyone' | 'mine'; start: 'restart' | 'live' };
+  scopeChanged(app: string): void;
 }
 
 /** Files and makers of the other processes: the host knows none by import. */

@@ -7,7 +7,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
-import { createApps, type App, type Apps, type FrontControl } from '../apps/apps.ts';
+import { asideGroup, createApps, type App, type Apps, type FrontControl } from '../apps/apps.ts';
 import { indexPage } from '../dashboard/index-page.ts';
 import type { AskedRequest, Decision, ExpectedProcess, FrontToHost, TrustedPeers } from '../wire/front-messages.ts';
 import type { HostSnapshot } from '../wire/status.ts';
@@ -16,14 +16,15 @@ import { controlHandlers } from './control.ts';
 import { openControlServer, type ControlServer } from './control-server.ts';
 import { FrontProcess } from './front-process.ts';
 import { parsePortRange } from './host-config.ts';
-import type { DebuggerAuth, DebuggerHost, Host, HostDebugger, HostOptions } from './host-parts.ts';
+import { DebuggerDesk } from './debugger-desk.ts';
+import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts.ts';
 import { decideOnLogs, LOG_GROUPS } from './log-door.ts';
 import { LiveConfig } from './live-config.ts';
 import { JOINED_GROUPS, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from './listen-origin.ts';
-import { debuggerGroup, debuggerPaths, HOST_GROUP, routesOf } from './routes.ts';
+import { debuggerGroup, HOST_GROUP, routesOf } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource, type SecureListener } from './tls-source.ts';
 import { SessionProcesses, unattendedMs } from './session-process.ts';
@@ -89,6 +90,7 @@ class Supervisor implements Host {
   #apps: Apps;
   #sessions: SessionProcesses;
   #debugger: HostDebugger;
+  #desk: DebuggerDesk;
   #retiring = new Map<string, () => void>();
   #lastScan: Promise<void> = Promise.resolve();
   #nextScan: Promise<void> | null = null;
@@ -131,9 +133,9 @@ class Supervisor implements Host {
         tls: this.#tls.current(),
         peers: this.#peers(),
         ...this.#tables(),
-        processes: [
+        processes: this.#desk.marked([
           ...this.#apps.frontRestarted(), ...this.#sessions.expected(), ...this.#joins.expected(),
-        ],
+        ]),
       }),
       onMessage: (message) => this.#onFront(message),
       onRestart: () => this.#frontRestarted(),
@@ -144,26 +146,19 @@ class Supervisor implements Host {
       this.#drained(process);
     };
     this.#apps = this.#createApps({ expect, forget });
-    const debuggerFolder = join(homeFolder(), 'debugger');
-    this.#sessions = new SessionProcesses({
-      mainPath: parts.sessionMainPath,
-      uiFolder: parts.uiFolder,
-      settingsFolder: debuggerFolder,
-      unattendedMs: unattendedMs(config.host, bound.urls),
-      auth: config.host.debuggerAuth as DebuggerAuth,
-      auditMask: config.host.debuggerAuditMask,
-      fronts: [this.#linkSocket],
-      expect,
-      forget,
-      json,
-      clock,
-      log,
-    });
+    this.#sessions = this.#createSessions({ expect, forget });
     this.#joins = this.#createJoins({ expect, forget });
+    this.#desk = new DebuggerDesk({
+      apps: this.#apps,
+      sessions: this.#sessions,
+      appAt: (path) => this.#appAt(path),
+      send: (message) => this.#front.send(message),
+      routesChanged: () => this.#sendRoutes(),
+    });
     this.#debugger = parts.createDebugger({
-      host: this.#debuggerHost(),
+      host: this.#desk.host(),
       portRange: bound.portRange,
-      folder: debuggerFolder,
+      folder: debuggerFolder(),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
       clock,
@@ -190,6 +185,24 @@ class Supervisor implements Host {
         appsChanged: () => this.#sendRoutes(),
         requestCounts: async () => requestCounts(await this.#front.report()),
       },
+    });
+  }
+
+  #createSessions(told: Pick<FrontControl, 'expect' | 'forget'>): SessionProcesses {
+    const { config, clock, log, parts, json } = this.#options;
+    return new SessionProcesses({
+      mainPath: parts.sessionMainPath,
+      uiFolder: parts.uiFolder,
+      settingsFolder: debuggerFolder(),
+      unattendedMs: unattendedMs(config.host, this.urls),
+      auth: config.host.debuggerAuth as DebuggerAuth,
+      auditMask: config.host.debuggerAuditMask,
+      fronts: [this.#linkSocket],
+      ...told,
+      onReport: (path, report) => this.#desk.report(path, report),
+      json,
+      clock,
+      log,
     });
   }
 
@@ -243,7 +256,7 @@ class Supervisor implements Host {
 
   snapshot(): HostSnapshot {
     const apps = appSnapshots(this.#apps, {
-      isDebugging: (path) => this.#debugger.isDebugging(path),
+      debuggerOf: (path) => this.#desk.snapshotOf(path, this.#debugger.status(path)),
       problemOf: (folder) => this.#config.problemOf(folder),
     });
     return { version: this.#options.parts.version, apps };
@@ -311,22 +324,6 @@ class Supervisor implements Host {
     this.#bound.run.remove();
   }
 
-  #debuggerHost(): DebuggerHost {
-    return {
-      isRunning: (path) => this.#apps.status().some((app) => app.path === path && app.pids.length > 0),
-      startDebuggee: (path, options) => this.#apps.startDebuggee(this.#appAt(path), options),
-      openInspector: (path, pid) => this.#apps.openInspector(this.#appAt(path), pid),
-      startSessionProxy: (path, options) => {
-        const app = this.#appAt(path);
-        const group = debuggerGroup(path);
-        const basePaths = debuggerPaths(app);
-        return Promise.resolve(
-          this.#sessions.start({ appName: app.name, appPath: app.path, group, basePaths, ...options }),
-        );
-      },
-    };
-  }
-
   #appAt(path: string): App {
     const app = this.#apps.list().find((candidate) => candidate.path === path);
     if (app === undefined) throw new HostError('ROUTE_NOT_FOUND', `there is no app at ${path}`);
@@ -341,7 +338,8 @@ class Supervisor implements Host {
     }
     switch (message.kind) {
       case 'activate':
-        this.#apps.activate(message.group);
+        // A debuggee aside is started by its debugger, and by nothing else.
+        if (!message.group.startsWith(asideGroup(''))) this.#apps.activate(message.group);
         break;
       case 'ask':
         void this.#decide(message.ask, message.group, message.request);
@@ -414,7 +412,9 @@ class Supervisor implements Host {
   }
 
   #tables(): Tables {
-    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, this.#config.current.host.backends));
+    const { backends } = this.#config.current.host;
+    const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
+    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, backends, secretOf));
   }
 
   #retire(process: string): Promise<void> {
@@ -433,6 +433,11 @@ class Supervisor implements Host {
   #frontRestarted(): void {
     for (const process of [...this.#retiring.keys()]) this.#drained(process);
   }
+}
+
+/** Settings and breakpoints of the debuggers, links and sessions of visitors, the audit log. */
+function debuggerFolder(): string {
+  return join(homeFolder(), 'debugger');
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 // Apps -> what the front must know. Pure.
 
-import type { Group, Route, StickyCookie } from '../wire/front-messages.ts';
-import type { App } from '../apps/apps.ts';
+import type { Diversion, Group, Route, StickyCookie } from '../wire/front-messages.ts';
+import { asideGroup, type App } from '../apps/apps.ts';
 import { cacheRules } from './cache-rules.ts';
 import { LOG_GROUPS, logPath } from './log-door.ts';
 
@@ -39,14 +39,21 @@ function sharingOf({ settings, path }: App, stickyKey: string): Partial<Group> {
   };
 }
 
+/** What leads requests to the debuggee aside; debug/request-links.ts gives it to those who may. */
+function diversionOf(app: App, secret: string): Diversion {
+  return { group: asideGroup(app.path), cookie: 'slipstream.debug', field: 'slipstream-debug', secret };
+}
+
 /**
  * The whole table for these apps. `stickyKey` signs the cookies of sticky sessions; `backends` are addresses
- * by prefix, which come first: of two equal prefixes the front takes the first.
+ * by prefix, which come first: of two equal prefixes the front takes the first. `secretOf` tells what leads
+ * requests to a debuggee of the app; null: nothing does.
  */
 export function routesOf(
   apps: readonly App[],
   stickyKey: string,
   backends: Readonly<Record<string, string>> = {},
+  secretOf: (appPath: string) => string | null = () => null,
 ): { routes: Route[]; groups: Group[] } {
   const routes: Route[] = [];
   const groups: Group[] = [];
@@ -56,7 +63,11 @@ export function routesOf(
     routes.push({ prefix: prefix.endsWith('/') ? prefix : `${prefix}/`, group });
   }
   for (const app of apps) {
-    groups.push({ id: app.group, name: app.name, onDemand: true, ...sharingOf(app, stickyKey) });
+    const secret = secretOf(app.path);
+    const aside = secret === null ? {} : { diversion: diversionOf(app, secret) };
+    groups.push({ id: app.group, name: app.name, onDemand: true, ...sharingOf(app, stickyKey), ...aside });
+    // On demand, so that requests wait while the debuggee is started again.
+    if (secret !== null) groups.push({ id: asideGroup(app.path), name: app.name, onDemand: true });
     const cache = cacheRules(app, process.env);
     for (const prefix of [app.path, entryPath(app)]) {
       routes.push({ prefix, group: app.group, ...(cache === undefined ? {} : { cache }) });

@@ -8,7 +8,7 @@ import { isLoopbackHost } from '../base/loopback.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
-import type { SessionOptions } from '../wire/session-messages.ts';
+import type { SessionOptions, SessionReport } from '../wire/session-messages.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const KILL_AFTER_MS = 1000;
@@ -33,6 +33,8 @@ export interface SessionProcessesOptions {
   fronts: readonly string[];
   expect(process: ExpectedProcess): void;
   forget(process: string): void;
+  /** How the session of an app stands; null when it is over. */
+  onReport(appPath: string, report: SessionReport | null): void;
   json: boolean;
   clock: Clock;
   log: Log;
@@ -65,6 +67,7 @@ export interface SessionRequest {
   pid: number;
   breakAtStart: boolean;
   isLive: boolean;
+  scope: SessionOptions['scope'];
 }
 
 /** Starts and ends session proxies. */
@@ -116,6 +119,7 @@ export class SessionProcesses {
         timer.stop();
         this.#running.delete(id);
         this.#options.forget(id);
+        this.#options.onReport(request.appPath, null);
         reject(this.#notReady(request, 'before it ended'));
       });
     });
@@ -150,6 +154,7 @@ export class SessionProcesses {
       inspectorPort: request.inspectorPort,
       breakAtStart: request.breakAtStart,
       isLive: request.isLive,
+      scope: request.scope,
       basePaths: request.basePaths,
       settingsFile: join(settingsFolder, `${digest}.json`),
       uiFolder,
@@ -163,9 +168,10 @@ export class SessionProcesses {
     };
     delete environment['NODE_OPTIONS'];
     const child = spawn(process.execPath, [mainPath, JSON.stringify(options)], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: environment,
     });
+    child.on('message', (report) => this.#options.onReport(request.appPath, report as SessionReport));
     child.on('error', (error) => log.error('session-proxy-error', { reason: error.message }));
     return child;
   }

@@ -1,15 +1,18 @@
 // The whole status of a host for the command line: what the supervisor knows, what the front counted, what
 // the system says about memory.
 
-import { residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
+import { asideGroup, residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
 import type { FrontReport } from '../wire/front-messages.ts';
-import type { AppSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
+import type { AppSnapshot, DebuggerSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
 import { debuggerPaths } from './routes.ts';
 
 /** The apps, without what only the front or the system knows. */
 export function appSnapshots(
   apps: Apps,
-  known: { isDebugging(path: string): boolean; problemOf(folder: string): string | undefined },
+  known: {
+    debuggerOf(path: string): DebuggerSnapshot | undefined;
+    problemOf(folder: string): string | undefined;
+  },
 ): AppSnapshot[] {
   const byPath = new Map(apps.list().map((app) => [app.path, app]));
   return apps.status().map((status): AppSnapshot => {
@@ -17,13 +20,15 @@ export function appSnapshots(
     const app = byPath.get(path);
     const debuggerPath = app === undefined ? undefined : debuggerPaths(app)[0];
     const problem = app === undefined ? undefined : known.problemOf(app.folder);
+    const debug = known.debuggerOf(path);
     return {
       name,
       path,
-      state: known.isDebugging(path) ? 'debug' : state,
+      state: debug?.scope === 'everyone' ? 'debug' : state,
       pids,
       restarts,
       ...(debuggerPath === undefined ? {} : { debuggerPath }),
+      ...(debug === undefined ? {} : { debugger: debug }),
       ...(problem === undefined ? {} : { problem }),
       ...(lastFailure === undefined ? {} : { failure: lastFailure.message }),
     };
@@ -50,7 +55,8 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
   const byPath = new Map(apps.status().map((status) => [status.path, status]));
   const groups = new Map(apps.list().map((app) => [app.path, app.group]));
   const complete = snapshot.apps.map(async (app): Promise<AppSnapshot> => {
-    const waiting = report?.waiting[groups.get(app.path) ?? ''] ?? 0;
+    const waitingIn = (group: string): number => report?.waiting[group] ?? 0;
+    const waiting = waitingIn(groups.get(app.path) ?? '') + waitingIn(asideGroup(app.path));
     const processes = (byPath.get(app.path)?.processes ?? []).map(
       async ({ id, pid, state, ageMs }): Promise<ProcessSnapshot> => {
         const requests = report?.served[id] ?? 0;

@@ -38,7 +38,8 @@ test('requests with the secret go aside, others of the same connection do not', 
     const app = await join('p1');
     const aside = await join('p2@aside');
     const browser = client();
-    for (const [cookie, process] of [['', app], [`Cookie: slipstream.debug=${SECRET}\r\n`, aside], ['', app]] as const) {
+    const shown = `Cookie: slipstream.debug=${SECRET}\r\n`;
+    for (const [cookie, process] of [['', app], [shown, aside], ['', app]] as const) {
       browser.get('/', cookie);
       process.answer((await process.request()).channel, 'hello');
       await browser.until('hello');

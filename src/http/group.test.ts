@@ -62,12 +62,13 @@ test('requests wait without a limit in time while all processes stand still', ()
   const link = makeLink();
   group.add(link);
   link.isHeld = true;
+  group.setHeld('p1', true);
   const [first, second, third] = [enter(), enter(), enter()];
   clock.advance(60_000);
   assert.deepEqual([first.failure, second.failure], [null, null]);
   assert.equal(third.failure?.code, 'QUEUE_FULL');
   link.isHeld = false;
-  group.dispatch();
+  group.setHeld('p1', false);
   assert.deepEqual([first.link, second.link], [link, link]);
 });
 

@@ -44,6 +44,8 @@ export class ProcessGroup {
   /** In order of arrival, with the tick at which the wait is over. */
   #queue = new Map<Waiter, number>();
   #activation: Activation = 'none';
+  /** Processes that stand still, also before their first line. */
+  #held = new Set<string>();
 
   constructor(options: GroupOptions) {
     this.#options = options;
@@ -119,6 +121,12 @@ export class ProcessGroup {
     else this.#refuseAll(this.#absent());
   }
 
+  /** The process stands still, and its links with it; or it goes on. */
+  setHeld(process: string, isHeld: boolean): void {
+    if (isHeld) this.#held.add(process);
+    else if (this.#held.delete(process)) this.dispatch();
+  }
+
   /** Gives waiting requests to processes that have room. */
   dispatch(): void {
     while (this.#queue.size > 0) {
@@ -146,7 +154,7 @@ export class ProcessGroup {
   /** Refuses those that have waited too long. */
   tick(now: number): void {
     // At a breakpoint nobody can say how long it takes; clients that have enough of it leave.
-    if (this.#links.length > 0 && this.#links.every((link) => link.isHeld)) return;
+    if (this.#held.size > 0 && this.#links.every((link) => link.isHeld)) return;
     for (const [waiter, deadline] of this.#queue) {
       if (deadline > now) return;
       this.#queue.delete(waiter);

@@ -250,6 +250,7 @@ class HttpFront implements Front, LinkHost {
   expect(expected: ExpectedProcess): void {
     if (this.#processes.has(expected.id)) return;
     this.#processes.set(expected.id, { expected, links: new Map(), retirement: 'none', isHeld: false });
+    if (expected.isHeld === true) this.hold(expected.id, true);
     this.#processOfKey.set(expected.key, expected.id);
   }
 
@@ -266,7 +267,7 @@ class HttpFront implements Front, LinkHost {
     if (process === undefined || process.isHeld === isHeld) return;
     process.isHeld = isHeld;
     this.#settle(process);
-    if (!isHeld) this.#groups.get(process.expected.group)?.dispatch();
+    this.#groups.get(process.expected.group)?.setHeld(id, isHeld);
   }
 
   forget(id: string): void {
@@ -274,6 +275,7 @@ class HttpFront implements Front, LinkHost {
     if (process === undefined) return;
     this.#processes.delete(id);
     this.#processOfKey.delete(process.expected.key);
+    this.#groups.get(process.expected.group)?.setHeld(id, false);
     for (const link of [...process.links.keys()]) {
       this.#unlink(process, link);
       link.lose();

@@ -28,6 +28,10 @@ async function main(): Promise<void> {
     ...options,
     uiFiles: createUiFiles(options.uiFolder),
     isLocal: isLocalRequest,
+    onReport: (report) => {
+      // A host that is gone hears nothing; a new one finds the debuggee without it.
+      if (process.connected) process.send?.(report, () => {});
+    },
     clock: systemClock,
     log,
   });

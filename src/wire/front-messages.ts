@@ -70,6 +70,8 @@ export interface ExpectedProcess {
   group: string;
   /** Once it is spawned: a front without a host ends it. */
   pid?: number;
+  /** It stands at a breakpoint, as by message `hold`. */
+  isHeld?: boolean;
 }
 
 /** Whom the front believes what it says about others. */

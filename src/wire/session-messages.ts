@@ -1,5 +1,5 @@
-// What the host tells a session proxy at its start, as one JSON argument. Afterwards the two speak through
-// the link (the front says when the proxy serves) and through signals (SIGTERM ends the session).
+// What the host tells a session proxy at its start, as one JSON argument. Afterwards the front says when the
+// proxy serves, a signal ends the session (SIGTERM), and over IPC the proxy tells how it stands.
 
 export interface SessionOptions {
   /** Name of the app, for titles. */
@@ -12,6 +12,8 @@ export interface SessionOptions {
   breakAtStart: boolean;
   /** The debuggee ran before and goes on: its inspector is closed at the end. */
   isLive: boolean;
+  /** Whose requests the debuggee gets. */
+  scope: 'everyone' | 'mine';
   /** How long a pause without a viewer lasts, in ms; null holds it. */
   unattendedMs: number | null;
   /** Paths that end in a slash and mean the debugger: `/shop/debug/`, `/shop/server.js/debug/`. */
@@ -30,4 +32,21 @@ export interface SessionOptions {
   uiFolder: string;
   /** Log lines are JSON. */
   json: boolean;
+}
+
+/** A program that stands. */
+export interface SessionPause {
+  pid: number;
+  /** V8's word: `other`, `exception`, `Break on start`, … */
+  reason: string;
+  /** `file:line` of the top frame; empty when there is none. */
+  place: string;
+}
+
+/** Session proxy -> host: how the session stands, whenever that changed. */
+export interface SessionReport {
+  kind: 'report';
+  viewers: number;
+  /** Processes whose main thread stands. */
+  pauses: SessionPause[];
 }

@@ -1,5 +1,7 @@
 // The one snapshot of a host: what the index page and the command line show.
 
+import type { SessionPause } from './session-messages.ts';
+
 export type AppState =
   /** The next request starts it. */
   | 'idle'
@@ -28,6 +30,16 @@ export interface ProcessSnapshot {
   memoryBytes?: number;
 }
 
+/** The debugger of an app, while there is one. */
+export interface DebuggerSnapshot {
+  state: 'starting' | 'debug';
+  /** Whose requests go to the debuggee. */
+  scope: 'everyone' | 'mine';
+  viewers: number;
+  /** Processes that stand, and where; requests for them wait. */
+  pauses: SessionPause[];
+}
+
 export interface AppSnapshot {
   name: string;
   /** `/shop/`: also its URL. */
@@ -42,6 +54,7 @@ export interface AppSnapshot {
   failure?: string;
   /** Why its configuration was not taken; the last good one holds. */
   problem?: string;
+  debugger?: DebuggerSnapshot;
   /** Requests that wait for a process. */
   waiting?: number;
   /** All that live or end; only where the command line asks. */

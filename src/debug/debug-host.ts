@@ -1,0 +1,54 @@
+// What the debugger needs of the host: processes of apps, session proxies, settings.
+
+import type { DebugScope } from './debug-state.ts';
+
+/** A process whose inspector is open. */
+export interface Debuggee {
+  pid: number;
+  exited: Promise<{ code: number | null; signal: string | null; stderrTail: string }>;
+  /** Ends it, also when it stands at a breakpoint; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** A session proxy process. */
+export interface SessionProxyProcess {
+  pid: number;
+  /** It serves `<app>/debug/`. */
+  ready: Promise<void>;
+  exited: Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** How a debuggee starts. */
+export interface DebuggeeStart {
+  port: number;
+  breakAtStart: boolean;
+  /** It waits before its first line until the session has armed its breakpoints. */
+  waits: true;
+  /** The regular processes stay: it gets only the requests that show the secret of the session. */
+  isAside: boolean;
+}
+
+/** What the debugger needs of the host. */
+export interface DebuggerHost {
+  /** True while regular processes of the app run. */
+  isRunning(app: string): boolean;
+  /** Starts the app with its inspector on `port` of 127.0.0.1; regular processes are retired, or it is aside. */
+  startDebuggee(app: string, options: DebuggeeStart): Promise<Debuggee>;
+  /** Opens the inspector of a process that runs, and goes on running; `kill` leaves it alone. */
+  openInspector(app: string, pid: number | undefined): Promise<Debuggee & { port: number }>;
+  startSessionProxy(app: string, options: SessionProxyStart): Promise<SessionProxyProcess>;
+  /** What the settings of the app say about sessions. */
+  settingsOf(app: string): { scope: DebugScope; start: 'restart' | 'live' };
+  /** Other requests than before go to a debuggee of the app. */
+  scopeChanged(app: string): void;
+}
+
+/** Which debuggee a session proxy is for. */
+export interface SessionProxyStart {
+  inspectorPort: number;
+  pid: number;
+  breakAtStart: boolean;
+  isLive: boolean;
+  scope: DebugScope;
+}
