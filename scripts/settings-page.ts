@@ -43,11 +43,17 @@ tls:
     - { host: [shop.example, '*.shop.example'], cert: shop.pem, key: shop.key }
   clients:                        # who is asked for a certificate: off, request, require
     - { listen: 'https://*:443', certificates: request, trust: authorities/, revocationLists: [list.crl] }
+  hosts:                          # who wants clients on https
+    - { host: shop.example, redirect: true, hsts: max-age=31536000; includeSubDomains }
 \`\`\`
 
 Without \`host\` a certificate is shown for the names in it; \`*\` is for everybody else. Without \`listen\` a row of
-\`clients\` holds for all https listeners. Files are read again when they change. \`tls\` may also be just the list of
-certificates.`;
+\`clients\` holds for all https listeners. In \`hosts\`, \`redirect\` answers plain requests with 308: \`true\` leads to
+the first https listener, a number to that port; \`hsts\` (\`true\` is a year) is said over TLS only. Both are off by
+default; \`host\` is \`*\` without one, \`listen\` keeps a row to one listener and comes before those for all. Never
+redirected: the debugger, \`/.well-known/acme-challenge/\`, what came to a trusted proxy over https.
+
+Files are read again when they change. \`tls\` may also be just the list of certificates.`;
 
 function code(text: string): string {
   return `\`${text}\``;

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import * as http2 from 'node:http2';
 import * as https from 'node:https';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { startHost, type RunningHost } from './host-fixture.ts';
+import { get as getPlain, until } from './http-client.ts';
 import { made, madeAuthority } from './made-certificates.ts';
 
 const authority = madeAuthority();
@@ -161,6 +163,31 @@ test('20 renewals under load fail no request, and each is shown', async () => {
     await Promise.all(clients);
     assert.ok(requests > 0);
     assert.ok(!/PRIVATE KEY/.test(host.output()));
+  });
+});
+
+test('redirects and HSTS hold as soon as they are configured, the debugger stays reachable', async () => {
+  await withTls(async (host, port) => {
+    const request = (path: string): Promise<Response> =>
+      fetch(`${host.url}${path}`, { redirect: 'manual', method: 'POST', body: 'x' });
+    assert.equal((await request('echo/')).status, 200);
+    writeFileSync(join(host.root, 'slip.yml'), `${CONFIG}  hosts: [{ redirect: true, hsts: true }]\n`);
+    const sent = await until('a redirect', async () => {
+      const answer = await request('echo/?a=b');
+      return answer.status === 308 ? answer : undefined;
+    });
+    assert.equal(sent.headers.get('location'), `https://127.0.0.1:${port}/echo/?a=b`);
+    assert.equal(sent.headers.get('strict-transport-security'), null);
+    const secure = https.get({ host: '127.0.0.1', port, path: '/echo/', ca: authority.cert, agent: false });
+    const [answer] = (await once(secure, 'response')) as [IncomingMessage];
+    assert.equal(answer.headers['strict-transport-security'], 'max-age=31536000');
+    answer.resume();
+    const door = await getPlain(`${host.url}echo/debug`);
+    assert.equal(door.status, 301);
+    assert.match(door.headers.location ?? '', /^(?:http:[^]*)?\/echo\/debug\/$/);
+    assert.equal((await request('.well-known/acme-challenge/token')).status, 404);
+    writeFileSync(join(host.root, 'slip.yml'), CONFIG);
+    await until('no redirect', async () => ((await request('echo/')).status === 200 ? true : undefined));
   });
 });
 

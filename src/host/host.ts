@@ -26,7 +26,7 @@ import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from './listen-origin.ts';
 import { debuggerGroup, HOST_GROUP, routesOf } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
-import { TlsSource, type SecureListener } from './tls-source.ts';
+import { TlsSource } from './tls-source.ts';
 import { SessionProcesses, unattendedMs } from './session-process.ts';
 import { appSnapshots, hostStatus, requestCounts } from './status-source.ts';
 
@@ -51,16 +51,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const portRange = parsePortRange(options.config.host.debuggerPortRange);
   const listeners: BoundListener[] = [];
   const urls: string[] = [];
-  const secure: SecureListener[] = [];
   try {
     for (const origin of origins) {
       const bound = bindOrigin(origin);
       listeners.push(...bound);
-      if (origin.text.startsWith('https:')) secure.push(...bound.map((one) => ({ ...one, text: origin.text })));
       urls.push(shownUrl(origin.text, bound[0]!.port));
     }
     const run = makeRunFolder(homeFolder());
-    const host = new Supervisor({ ...options, root }, { listeners, urls, secure, run, portRange });
+    const host = new Supervisor({ ...options, root }, { listeners, urls, run, portRange });
     await host.start();
     return host;
   } catch (error) {
@@ -76,7 +74,6 @@ function shownUrl(text: string, port: number): string {
 interface Bound {
   listeners: BoundListener[];
   urls: string[];
-  secure: SecureListener[];
   run: { folder: string; remove: () => void };
   portRange: { start: number; end: number };
 }
@@ -115,7 +112,7 @@ class Supervisor implements Host {
     this.#tls = new TlsSource({
       home: homeFolder(),
       config: () => this.#config.current.tls,
-      listeners: () => bound.secure,
+      listeners: () => bound.listeners,
       clock,
       log,
       onChange: (tls) => this.#front.send({ kind: 'tls', tls }),

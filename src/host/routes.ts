@@ -93,7 +93,7 @@ export function routesOf(
     });
     const path = app.path.toLowerCase();
     const ignoreCase = !apps.some((other) => other !== app && other.path.toLowerCase() === path);
-    for (const prefix of paths) routes.push({ prefix, group, ask: 'door', ignoreCase });
+    for (const prefix of paths) routes.push({ prefix, group, ask: 'door', ignoreCase, staysPlain: true });
   }
   if (!apps.some((app) => app.path === '/') && backends['/'] === undefined) {
     routes.push({ prefix: '/', group: HOST_GROUP, ask: 'always' });

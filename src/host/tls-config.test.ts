@@ -35,6 +35,17 @@ test('the tls section has settings, certificates and client certificates; paths 
   }]);
 });
 
+test('hosts say whether plain requests are sent to https, and HSTS', () => {
+  const rows = [{ host: 'A.test', redirect: true, hsts: true }, { listen: 'http://*:80/', redirect: 8443 }];
+  assert.deepEqual(readTlsConfig({ hosts: rows }, '/x/s.yml', 'x').hosts, [
+    { names: ['a.test'], listen: undefined, redirect: 'default', hsts: 'max-age=31536000' },
+    { names: ['*'], listen: 'http://*:80', redirect: 8443, hsts: null },
+  ]);
+  assert.match(refusal({ hosts: [{ redirect: 'yes' }] }), /"redirect" must be true, false or a port/);
+  assert.match(refusal({ hosts: [{ redirect: 70_000 }] }), /"redirect" must be/);
+  assert.match(refusal({ hosts: [{ hsts: 'max-age=1\r\nX: y' }] }), /"hsts" must be true, false or a text/);
+});
+
 test('a list is the list of certificates', () => {
   const { certificates } = readTlsConfig([{ host: 'a', cert: 'a.pem', key: 'a.key' }], '/x/s.yml', 'x');
   assert.deepEqual(certificates, [{ hosts: ['a'], certFile: '/x/a.pem', keyFile: '/x/a.key' }]);

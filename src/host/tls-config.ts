@@ -61,19 +61,35 @@ export interface ConfiguredClients {
   revocationLists: string[];
 }
 
+/** Hosts that want their clients on https. */
+export interface ConfiguredHost {
+  names: string[];
+  /** A listener as `listen` has it; undefined is all. */
+  listen: string | undefined;
+  /** `default`: to the port of the first https listener. */
+  redirect: 'off' | 'default' | number;
+  /** The value of Strict-Transport-Security; null: none. */
+  hsts: string | null;
+}
+
 export interface TlsConfig {
   settings: SettingsOf<typeof TLS_SETTINGS>;
   certificates: ConfiguredCertificate[];
   clients: ConfiguredClients[];
+  hosts: ConfiguredHost[];
 }
 
 /** TLS without a configuration: certificates come from SLIPSTREAM_HOME. */
 export function defaultTlsConfig(): TlsConfig {
   const settings = readSettings(TLS_SETTINGS, {}, 'defaults');
-  return { settings, certificates: [], clients: [] };
+  return { settings, certificates: [], clients: [], hosts: [] };
 }
 
-const LISTS = ['certificates', 'clients'] as const;
+const LISTS = ['certificates', 'clients', 'hosts'] as const;
+
+/** RFC 6797 6.1. */
+const HSTS = /^max-age=\d{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?$/i;
+const HSTS_DEFAULT = 'max-age=31536000';
 
 /** Reads one list of the section. */
 class Rows {
@@ -140,6 +156,7 @@ export function readTlsConfig(value: unknown, file: string, where: string): TlsC
     settings: readSettings(TLS_SETTINGS, Object.fromEntries(scalars), where),
     certificates: rows.list(map['certificates'], 'certificates').map((row) => readCertificate(rows, row)),
     clients: rows.list(map['clients'], 'clients').map((row) => readClients(rows, row)),
+    hosts: rows.list(map['hosts'], 'hosts').map((row) => readHost(rows, row)),
   };
 }
 
@@ -151,6 +168,23 @@ function readCertificate(rows: Rows, row: Record<string, unknown>): ConfiguredCe
     certFile,
     // One file may hold both.
     keyFile: row['key'] === undefined ? certFile : rows.path(row['key'], 'key'),
+  };
+}
+
+function readHost(rows: Rows, row: Record<string, unknown>): ConfiguredHost {
+  rows.known(row, ['host', 'listen', 'redirect', 'hsts']);
+  const { redirect = false, hsts = false } = row;
+  const isPort = Number.isInteger(redirect) && (redirect as number) > 0 && (redirect as number) <= 65_535;
+  if (typeof redirect !== 'boolean' && !isPort) throw rows.fault('"redirect" must be true, false or a port');
+  if (typeof hsts !== 'boolean' && (typeof hsts !== 'string' || !HSTS.test(hsts))) {
+    throw rows.fault('"hsts" must be true, false or a text such as "max-age=31536000; includeSubDomains"');
+  }
+  const names = rows.texts(row['host'] ?? '*', 'host').map((name) => name.toLowerCase());
+  return {
+    names,
+    listen: row['listen'] === undefined ? undefined : rows.text(row['listen'], 'listen').replace(/\/$/, ''),
+    redirect: redirect === false ? 'off' : redirect === true ? 'default' : (redirect as number),
+    hsts: hsts === false ? null : hsts === true ? HSTS_DEFAULT : hsts,
   };
 }
 

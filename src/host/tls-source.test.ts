@@ -22,7 +22,8 @@ interface TestSource {
   write(name: string, pair: { cert: string; key: string }): void;
 }
 
-const LISTENER = { text: 'https://localhost:8443', origin: 'https://127.0.0.1:8443' };
+const LISTENER = { text: 'https://localhost:8443', origin: 'https://127.0.0.1:8443', port: 8443 };
+const PLAIN = { text: 'http://*:80', origin: 'http://[::]:80', port: 80 };
 
 function withSource(body: (test: TestSource) => void): void {
   const place = mkdtempSync(join(tmpdir(), 'slip-tls-'));
@@ -33,7 +34,7 @@ function withSource(body: (test: TestSource) => void): void {
   const source = new TlsSource({
     home: join(place, 'home'),
     config: () => config,
-    listeners: () => [LISTENER],
+    listeners: () => [PLAIN, LISTENER],
     clock,
     log: createLog({ json: true, write: (line) => lines.push(line) }),
     onChange: (state) => states.push(state),
@@ -152,5 +153,18 @@ test('who is asked for certificates is settled by listener; what is broken never
     assert.deepEqual(source.current().clientTrust[LISTENER.origin], trust);
     config.clients[0] = { ...config.clients[0]!, mode: 'off' };
     assert.deepEqual(source.current().clientTrust, {});
+  });
+});
+
+test('hosts are told with the ports of their listeners, also when nothing but them changes', () => {
+  withSource(({ config, source, states, write }) => {
+    write('a', made('a.test'));
+    config.hosts.push({ names: ['a.test'], listen: 'http://*:80', redirect: 'default', hsts: null });
+    assert.deepEqual(source.start().hosts, [{ names: ['a.test'], ports: [80], redirectPort: 8443, hsts: null }]);
+    config.hosts[0] = { names: ['*'], listen: undefined, redirect: 'off', hsts: 'max-age=1' };
+    source.refresh();
+    assert.deepEqual(states[0]?.hosts, [{ names: ['*'], redirectPort: null, hsts: 'max-age=1' }]);
+    config.hosts[0] = { names: ['*'], listen: 'http://*:81', redirect: 'default', hsts: null };
+    assert.throws(() => source.start(), isCode('CONFIG_INVALID'));
   });
 });

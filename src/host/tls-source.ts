@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts';
 import {
   judgePair, pem, pemBlocks, readChain, readPair, storedCertificates, tlsFolder, type ReadPair,
 } from '../tls/tls.ts';
-import type { ClientTrust, HandshakeSettings, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
+import type { ClientTrust, HandshakeSettings, SecureHost, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
 import type { TlsConfig } from './tls-config.ts';
 
 /** Files of a renewal are written one after the other: look when it is quiet. */
@@ -20,20 +20,22 @@ const SETTLE_MS = 150;
 const LOOK_AGAIN_MS = 60_000;
 const WARN_AGAIN_MS = 86_400_000;
 const TICKET_KEY_BYTES = 48;
+const HTTPS_PORT = 443;
 /** Findings that cannot wait for `slipstream tls check`. */
 const PRESSING = /^(?:expire|not valid|is for|refused)/;
 
-/** A listener of the host: as the configuration names it and as the front knows it. */
-export interface SecureListener {
-  text: string;
+/** A listener of the host, secure or not: as the configuration names it, if it does, and as the front knows it. */
+export interface KnownListener {
+  text?: string;
   origin: string;
+  port: number;
 }
 
 /** Where to look, and whom to tell. */
 export interface TlsSourceOptions {
   home: string;
   config(): TlsConfig;
-  listeners(): readonly SecureListener[];
+  listeners(): readonly KnownListener[];
   clock: Clock;
   log: Log;
   onChange(state: TlsState): void;
@@ -75,6 +77,10 @@ export class TlsSource {
     this.#options = options;
   }
 
+  get #secure(): KnownListener[] {
+    return this.#options.listeners().filter(({ origin }) => origin.startsWith('https:'));
+  }
+
   /** Names, ends and findings of all certificates. No secrets. */
   get status(): readonly CertificateStatus[] {
     return this.#status;
@@ -94,13 +100,13 @@ export class TlsSource {
     const state = this.#gather((error) => {
       throw error;
     });
-    if (this.#options.listeners().length === 0) return state;
+    this.#shown = JSON.stringify(state);
+    if (this.#secure.length === 0) return state;
     if (state.certificates.length === 0) {
-      const which = this.#options.listeners()[0]!.text;
+      const which = this.#secure[0]!.text;
       const ways = 'slipstream tls dev makes one for localhost, slipstream tls add stores yours';
       throw new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${which}; ${ways}`);
     }
-    this.#shown = JSON.stringify(state);
     this.#watch();
     this.#scheduleRotation();
     return state;
@@ -119,7 +125,6 @@ export class TlsSource {
 
   /** Files or settings may have changed. */
   refresh(): void {
-    if (this.#options.listeners().length === 0) return;
     const { log, onChange } = this.#options;
     let state: TlsState;
     try {
@@ -128,7 +133,7 @@ export class TlsSource {
       this.#warn('tls-refused', messageOf(error));
       return;
     }
-    this.#watch();
+    if (this.#secure.length > 0) this.#watch();
     const shown = JSON.stringify(state);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -149,15 +154,30 @@ export class TlsSource {
     const config = this.#options.config();
     const handshake = handshakeOf(config);
     this.#status = [];
-    if (this.#options.listeners().length === 0) {
-      return { handshake, certificates: [], clientTrust: {}, ticketKeys: this.#ticketKeys };
+    const hosts = this.#hosts(config, onFault);
+    if (this.#secure.length === 0) {
+      return { handshake, certificates: [], clientTrust: {}, hosts, ticketKeys: this.#ticketKeys };
     }
     const found = [...this.#configured(config, onFault), ...this.#stored(onFault)];
     for (const { names, file, read } of found) this.#judge(names, file, read);
     const clientTrust = this.#clientTrust(config, onFault);
     const certificates = groupByName(found);
     checkMaterial(handshake, certificates);
-    return { handshake, certificates, clientTrust, ticketKeys: this.#ticketKeys };
+    return { handshake, certificates, clientTrust, hosts, ticketKeys: this.#ticketKeys };
+  }
+
+  #hosts(config: TlsConfig, onFault: (error: unknown) => void): SecureHost[] {
+    return config.hosts.map(({ names, listen, redirect, hsts }) => {
+      const redirectPort = redirect === 'off' ? null
+        : redirect === 'default' ? (this.#secure[0]?.port ?? HTTPS_PORT) : redirect;
+      if (listen === undefined) return { names, redirectPort, hsts };
+      const named = this.#options.listeners().filter(({ text }) => text?.replace(/\/$/, '') === listen);
+      const ports = named.map(({ port }) => port);
+      if (ports.length === 0) {
+        onFault(new HostError('CONFIG_INVALID', `tls.hosts: "${listen}" does not stand in "listen"`));
+      }
+      return { names, ports, redirectPort, hsts };
+    });
   }
 
   #configured(config: TlsConfig, onFault: (error: unknown) => void): Found[] {
@@ -215,8 +235,8 @@ export class TlsSource {
 
   #clientTrust(config: TlsConfig, onFault: (error: unknown) => void): Record<string, ClientTrust> {
     const trust: Record<string, ClientTrust> = {};
-    for (const { text, origin } of this.#options.listeners()) {
-      const plain = text.replace(/\/$/, '');
+    for (const { text, origin } of this.#secure) {
+      const plain = text?.replace(/\/$/, '');
       const row = config.clients.find(({ listen }) => listen === plain || listen === origin)
         ?? config.clients.find(({ listen }) => listen === '*');
       if (row === undefined || row.mode === 'off') continue;

@@ -3,6 +3,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Answer } from '../wire/front-messages.ts';
+import { addedAnew, addedLines, withAdded } from './added-fields.ts';
 import { isBodiless } from './body-length.ts';
 import { chunkEnd, chunkHead } from './chunked.ts';
 import type { CacheHit } from './cache-answer.ts';
@@ -63,7 +64,7 @@ export class AnswerWriter implements ResponseSink {
   /** Adds safe fields (flat) to the final head of this answer: those of the front, not of the response. */
   addFields(fields: readonly string[]): void {
     assert(areSafeFields(fields), 'the front adds safe fields');
-    this.#added = fields;
+    if (fields.length > 0) this.#added = addedAnew(this.#added, fields);
   }
 
   /** RFC 9110 15.2: an HTTP/1.0 client must not get these. */
@@ -83,7 +84,7 @@ export class AnswerWriter implements ResponseSink {
     const closes = head.closes || this.#framing === 'close';
     const keepAlive = head.upgraded || this.#client.answerStarts(closes);
     const { status, reason } = head;
-    const fields = this.#added.length === 0 ? head.fields : [...head.fields, ...this.#added];
+    const fields = this.#added.length === 0 ? head.fields : withAdded(head.fields, this.#added);
     const framing = this.#framing;
     this.#output.text(
       writeResponseHead({ version: this.#version, status, reason, fields, framing, keepAlive }),
@@ -131,8 +132,21 @@ export class AnswerWriter implements ResponseSink {
     this.#state = 'ended';
     this.#framing = 'as-is-length';
     this.#client.answerStarts(false);
-    if (hit.head !== '') this.#output.text(hit.head);
-    if (hit.bytes.length > 0) this.#output.bytes(hit.bytes);
+    if (this.#added.length > 0) this.#keptWithAdded(hit);
+    else {
+      if (hit.head !== '') this.#output.text(hit.head);
+      if (hit.bytes.length > 0) this.#output.bytes(hit.bytes);
+    }
+  }
+
+  /** What is added stands behind the status line. */
+  #keptWithAdded({ head, bytes }: CacheHit): void {
+    const isJoined = head === '';
+    const text = isJoined ? bytes.toString('latin1', 0, bytes.indexOf('\r\n\r\n') + 4) : head;
+    const start = text.indexOf('\r\n') + 2;
+    this.#output.text(text.slice(0, start) + addedLines(text, this.#added) + text.slice(start));
+    const body = isJoined ? bytes.subarray(text.length) : bytes;
+    if (body.length > 0) this.#output.bytes(body);
   }
 
   /**

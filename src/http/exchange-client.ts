@@ -4,6 +4,13 @@ import type { Origin } from '../wire/link-messages.ts';
 import type { AnswerClient } from './answer-writer.ts';
 import type { UpstreamChannel } from './upstream.ts';
 
+export type ExchangeState =
+  | 'idle' // Between two requests.
+  | 'asking' // The host decides.
+  | 'queued' // Waits for a process, or for somebody else's answer.
+  | 'served' // A process has it.
+  | 'tunnel'; // It became another protocol.
+
 /** The client's side of an exchange. */
 export interface ExchangeClient extends AnswerClient {
   readonly origin: Origin;

@@ -19,7 +19,7 @@ import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields } from './forwarded.ts';
-import type { ExchangeClient } from './exchange-client.ts';
+import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 import { divertedTarget, type Destination, type FrontContext, type RouteTarget } from './front-context.ts';
 import { acceptOf, linkRequest } from './link-request.ts';
 import type { ProcessGroup, Waiter } from './group.ts';
@@ -32,17 +32,10 @@ import { NEVER } from './ticker.ts';
 import type { ExchangeOwner, Upstream, UpstreamChannel } from './upstream.ts';
 import { routingPath } from './url-prefix.ts';
 
-export type { ExchangeClient } from './exchange-client.ts';
+export type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 
 /** How often a request is looked up anew: when the host says `again`, when a process had just closed. */
 const LOOKUPS_MAX = 3;
-
-export type ExchangeState =
-  | 'idle' // Between two requests.
-  | 'asking' // The host decides.
-  | 'queued' // Waits for a process, or for somebody else's answer.
-  | 'served' // A process has it.
-  | 'tunnel'; // It became another protocol.
 
 /** See the file head. */
 export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
@@ -58,6 +51,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   /** The client is a person at this machine: D8. */
   #isLocal = false;
   #path = '/';
+  /** The way to https, where plain HTTP is not served. */
+  #redirect: Answer | null = null;
   #lookups = 0;
   #group: ProcessGroup | null = null;
   /** Of the exchange, or of the last one. */
@@ -99,6 +94,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     // No browser speaks HTTP/1.0, but proxies do so to us and may say nothing of the client.
     const isDirect = origin.relayed !== true && head.version !== 10;
     this.#isLocal = isDirect && isLocalClient(origin.remoteAddress, head.fields);
+    const isTrusted = this.#isTrusted;
+    this.#redirect = this.#context.secureHosts?.settle({ head, origin, isTrusted }, this.#writer) ?? null;
     const path = routingPath(head.path);
     if (path === null) {
       this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
@@ -193,6 +190,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
     } else if (found === 'no-host') {
       this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');
+    } else if (this.#redirect !== null && !found.value.staysPlain) {
+      this.#answer(this.#redirect);
     } else if (this.#lookups <= LOOKUPS_MAX - 1 && isAsked(found, this.#path)) {
       this.#ask(found);
     } else {

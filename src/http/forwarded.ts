@@ -21,6 +21,23 @@ function isForwarded(name: string): boolean {
   return (name.charCodeAt(0) | LOWER_CASE) === F && name.length === 9 && name.toLowerCase() === 'forwarded';
 }
 
+function isForwardedProto(name: string): boolean {
+  return (name.charCodeAt(0) | LOWER_CASE) === X && name.toLowerCase() === 'x-forwarded-proto';
+}
+
+/** Whether the proxies on the way say that the client came over TLS. For trusted peers only. */
+export function isForwardedHttps(fields: readonly string[]): boolean {
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index]!;
+    const isProto = isForwardedProto(name);
+    if (!isProto && !isForwarded(name)) continue;
+    // The first proxy saw the client.
+    const first = fields[index + 1]!.split(',')[0]!;
+    return isProto ? first.trim().toLowerCase() === 'https' : /(?:^|;)\s*proto="?https"?\s*(?:;|$)/i.test(first);
+  }
+  return false;
+}
+
 /** Fields by which a proxy says for whom it asks. */
 function isProxyField(name: string): boolean {
   const first = name.charCodeAt(0) | LOWER_CASE;

@@ -9,12 +9,15 @@ import type { Cache, CacheZone } from './cache.ts';
 import { isDiverted } from './diversion.ts';
 import type { ProcessGroup } from './group.ts';
 import type { RouteTable } from './route-table.ts';
+import type { SecureHosts } from './secure-hosts.ts';
 import type { Ticker } from './ticker.ts';
 
 /** What a route leads to. */
 export interface RouteTarget {
   group: ProcessGroup;
   ask: Route['ask'] | 'never';
+  /** See Route. */
+  staysPlain: boolean;
   /** Where its answers are kept; null: they are not. */
   zone: CacheZone | null;
 }
@@ -29,6 +32,8 @@ export interface FrontContext {
   routes: RouteTable<RouteTarget>;
   /** Replaced when it gets another size. */
   cache: Cache;
+  /** Null: no host asks for it. */
+  secureHosts: SecureHosts | null;
   /** Requests so far. */
   requests: number;
   /** No connection is kept for another request. */

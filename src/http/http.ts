@@ -22,6 +22,7 @@ import { HttpUpstream } from './http-upstream.ts';
 import { LinkServer, type LinkHost } from './link-server.ts';
 import type { LinkUpstream } from './link-upstream.ts';
 import { Listener } from './listener.ts';
+import { SecureHosts } from './secure-hosts.ts';
 import { TlsDoor } from './tls-door.ts';
 import { TlsStore } from './tls-store.ts';
 import { RouteTable } from './route-table.ts';
@@ -125,6 +126,7 @@ class HttpFront implements Front, LinkHost {
       turn: new Turn(),
       routes: new RouteTable<RouteTarget>(),
       cache: createCache({ clock, bytesMax: limits.cacheBytesMax }),
+      secureHosts: null,
       requests: 0,
       isDraining: false,
       trusts: isLoopbackAddress,
@@ -178,6 +180,7 @@ class HttpFront implements Front, LinkHost {
 
   tls(state: TlsState): void {
     this.#tls.replace(state);
+    this.#context.secureHosts = SecureHosts.from(state.hosts);
   }
 
   routes(routes: Route[], groups: Group[]): void {
@@ -229,7 +232,7 @@ class HttpFront implements Front, LinkHost {
       const { cache } = this.#context;
       const zone = route.cache === undefined ? null : cache.zone(route.prefix, route.cache);
       if (zone !== null) zones.set(zone, route.group);
-      const target: RouteTarget = { group, ask: route.ask ?? 'never', zone };
+      const target: RouteTarget = { group, ask: route.ask ?? 'never', staysPlain: route.staysPlain === true, zone };
       try {
         table.add(parseUrlPrefix(route.prefix), target, { ignoreCase: route.ignoreCase === true });
       } catch (error) {

@@ -5,6 +5,7 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { assert } from '../base/assert.ts';
 import type { Answer } from '../wire/front-messages.ts';
 import type { AnswerOutput, AnswerState } from './answer-writer.ts';
+import { addedAnew, withAdded } from './added-fields.ts';
 import { isBodiless } from './body-length.ts';
 import { hitParts, type CacheHit } from './cache-answer.ts';
 import { areSafeFields } from './response-head.ts';
@@ -105,7 +106,7 @@ export class Http2Answer implements AnswerOutput {
 
   addFields(fields: readonly string[]): void {
     assert(areSafeFields(fields), 'the front adds safe fields');
-    this.#added = fields;
+    if (fields.length > 0) this.#added = addedAnew(this.#added, fields);
   }
 
   informational(head: ResponseHead): void {
@@ -118,7 +119,7 @@ export class Http2Answer implements AnswerOutput {
   head(head: ResponseHead): void {
     assert(this.#state === 'none', 'one final head an answer');
     this.#state = 'body';
-    const headers = headersOf(this.#added.length === 0 ? head.fields : [...head.fields, ...this.#added]);
+    const headers = headersOf(this.#added.length === 0 ? head.fields : withAdded(head.fields, this.#added));
     // RFC 8441 4: what HTTP/1.1 says with 101 is any success here.
     headers[':status'] = head.upgraded ? 200 : Math.min(head.status, STATUS_MAX);
     this.#head = headers;

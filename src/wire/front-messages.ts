@@ -59,6 +59,8 @@ export interface Route {
   ask?: 'door' | 'always';
   /** Path segments compare without regard to case. Default false. */
   ignoreCase?: boolean;
+  /** Also served over plain HTTP where its host sends clients to https. */
+  staysPlain?: boolean;
   /** Answers below the prefix are kept. Absent: they are not. What was kept goes with the route. */
   cache?: RouteCache;
 }

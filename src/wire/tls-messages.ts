@@ -35,6 +35,18 @@ export interface HandshakeSettings {
   http2: boolean;
 }
 
+/** Names that want their clients on https. */
+export interface SecureHost {
+  /** Lower case, as those of a certificate; `*` is all others. */
+  names: string[];
+  /** Only for requests to these ports. Absent: all. */
+  ports?: number[];
+  /** Where plain requests are sent; null: they are served. */
+  redirectPort: number | null;
+  /** The value of Strict-Transport-Security; null: none is sent. */
+  hsts: string | null;
+}
+
 /** Everything about TLS. Replaced as a whole; connections that stand are not touched. */
 export interface TlsState {
   handshake: HandshakeSettings;
@@ -42,6 +54,8 @@ export interface TlsState {
   certificates: TlsCertificate[];
   /** By the origin of the listener, `https://host:port`. Absent: clients are not asked. */
   clientTrust: Record<string, ClientTrust>;
+  /** The first row that fits holds. */
+  hosts?: SecureHost[];
   /** 48 secret bytes in base64, the same for all fronts: tickets of one are taken by the others. */
   ticketKeys: string;
 }
