@@ -146,6 +146,27 @@ test('two processes with one URL prefix share it, and the death of one is not se
   assert.equal((await get(`${host.url}elsewhere`)).status, 404);
 });
 
+test('a port and a prefix of joined processes are served by every front, also by a replaced one', async (t) => {
+  const host = await hostFor(t, { 'slipstream.yml': 'frontProcesses: 3\n' });
+  const prefix = `http://*:${host.port}/shared/`;
+  const programs = [run(t, host, SAYS_PID, [prefix]), run(t, host, SAYS_PID, ['0'])];
+  const places = await Promise.all(programs.map((program) => program.line(/listens on (\S+) (\d+)/)));
+  const urls = [`${host.url}shared/`, `http://127.0.0.1:${places[1]![2]}/`];
+  const served = async (): Promise<boolean> => {
+    const all = urls.flatMap((url) => Array.from({ length: 20 }, () => get(url)));
+    return (await Promise.all(all)).every(({ status }) => status === 200);
+  };
+  assert.equal(await served(), true);
+  const fronts = host.processes().filter(({ role }) => role === 'front');
+  assert.equal(fronts.length, 3);
+  for (const { pid } of fronts) process.kill(pid, 'SIGKILL');
+  await eventually(async () => host.processes().filter(({ role }) => role === 'front').length === 3);
+  await eventually(() => served().catch(() => false));
+  programs[1]!.child.kill('SIGTERM');
+  await programs[1]!.line(/closed/);
+  assert.equal(await refused(Number(places[1]![2])), 'ECONNREFUSED');
+});
+
 test('a killed front is survived with the same port', async (t) => {
   const host = await hostFor(t);
   const program = run(t, host, SAYS_PID, ['0']);

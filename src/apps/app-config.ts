@@ -30,7 +30,9 @@ export const APP_SETTINGS = {
   },
   concurrencyMax: {
     type: 'integer', default: 0, min: 0, max: 1_000_000, unit: 'requests',
-    text: 'Most requests that one process of the app has at a time; 0 is the limit of the front. More wait.',
+    text:
+      'Most requests that one process of the app has at a time, split evenly among `frontProcesses`, at least '
+      + 'one each; 0 is `limits.concurrencyMax`. More wait.',
   },
   stickySessions: {
     type: 'boolean', default: false,

@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { AppProcess } from './app-process.ts';
 import { AppLogs } from './app-logs.ts';
 import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
-import { isLive } from './process-state.ts';
 import { residentBytes } from './process-memory.ts';
 import { Pool } from './pool.ts';
 import { UsageWatch } from './usage-watch.ts';
@@ -120,18 +119,12 @@ export interface Apps {
    * @throws HostError DEBUGGER_NOT_RUNNING, DEBUGGEE_UNREACHABLE, ROUTE_NOT_FOUND
    */
   openInspector(app: App, pid: number | undefined): Promise<Debuggee & { port: number }>;
-  /** To be called once for each new front: the processes that it must know. */
-  frontRestarted(): ExpectedProcess[];
+  /** The requests that waited for the group are gone. */
+  deactivate(group: string): void;
   /** Ends all processes: SIGTERM now, SIGKILL to their groups after `graceMs`. Nothing is started again. */
   stop(graceMs: number): Promise<void>;
   /** Ends all processes with SIGKILL, synchronously. Nothing is started again. */
   stopNow(): void;
-}
-
-/** A process that the front was told of. */
-interface Known {
-  process: AppProcess;
-  expected: ExpectedProcess;
 }
 
 class AppRoom implements Apps {
@@ -140,8 +133,8 @@ class AppRoom implements Apps {
   #pools = new Map<string, Pool>();
   /** Pools of apps that are gone, until their last process is. */
   #oldPools = new Set<Pool>();
-  /** By process id. */
-  #known = new Map<string, Known>();
+  /** Those that the front was told of, by id. */
+  #known = new Map<string, AppProcess>();
   #processesStarted = 0;
   #scan: Promise<boolean> | undefined;
   #nextScan: Promise<boolean> | undefined;
@@ -290,15 +283,15 @@ class AppRoom implements Apps {
   }
 
   ready(process: string): void {
-    this.#known.get(process)?.process.handle('ready');
+    this.#known.get(process)?.handle('ready');
   }
 
   unready(process: string): void {
-    this.#known.get(process)?.process.handle('unready');
+    this.#known.get(process)?.handle('unready');
   }
 
   unlinked(process: string): void {
-    this.#known.get(process)?.process.handle('unlinked');
+    this.#known.get(process)?.handle('unlinked');
   }
 
   async startDebuggee(app: App, options: DebugOptions): Promise<Debuggee> {
@@ -309,11 +302,8 @@ class AppRoom implements Apps {
     return this.#poolOf(app).openInspector(pid);
   }
 
-  frontRestarted(): ExpectedProcess[] {
-    for (const pool of this.#allPools()) pool.frontRestarted();
-    return [...this.#known.values()]
-      .filter(({ process }) => isLive(process.state))
-      .map(({ expected }) => expected);
+  deactivate(group: string): void {
+    this.#pools.get(group)?.deactivate();
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -365,7 +355,7 @@ class AppRoom implements Apps {
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(debug === undefined ? {} : { debug }),
     });
-    this.#known.set(id, { process, expected });
+    this.#known.set(id, process);
     if (process.pid !== undefined) {
       expected.pid = process.pid;
       front.expect(expected);

@@ -227,15 +227,15 @@ export class FakeFront extends EventEmitter implements FrontControl {
     return this.linked.get(process)!.pid;
   }
 
-  /** Breaks all links without a word to the room and takes the processes it names from now on. */
+  /** Breaks all links, as the death of a front does, and takes the same processes from now on. */
   async restart(): Promise<void> {
     const sockets = [...this.linked.values()].map((link) => link.socket);
+    const lost = [...this.linked.keys()];
     this.linked.clear();
-    this.expected.clear();
     this.#server.close();
     for (const socket of sockets) socket.destroy();
     await once(this.#server, 'close');
-    for (const process of this.apps.frontRestarted()) this.expected.set(process.id, process);
+    for (const process of lost) this.apps.unlinked(process);
     this.#server = this.#listen();
     await once(this.#server, 'listening');
   }

@@ -165,10 +165,9 @@ export class Pool {
     return this.#crew.isWhole(processCount(this.#app.settings));
   }
 
-  /** A new front took the place of a lost one: what waited there is gone, all links are broken. */
-  frontRestarted(): void {
+  /** Nobody waits any more. */
+  deactivate(): void {
     this.#isAsked = false;
-    for (const process of this.processes) process.handle('unlinked');
   }
 
   /** The app is gone: its processes finish what they have and go; none is started again. */

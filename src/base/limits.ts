@@ -47,7 +47,7 @@ export const FRONT_LIMITS = {
   },
   connectionsPerClientMax: {
     type: 'integer', default: 0, min: 0, max: 1_000_000, unit: 'connections',
-    text: 'Most connections from one address; 0 is no limit. More: 503, connection closed.',
+    text: 'Most connections from one address to one front process; 0 is no limit. More: 503, connection closed.',
   },
   requestsPerConnectionMax: {
     type: 'integer', default: 0, min: 0, max: 1_000_000_000, unit: 'requests',
@@ -55,7 +55,9 @@ export const FRONT_LIMITS = {
   },
   queueMax: {
     type: 'integer', default: 5000, min: 0, max: 1_000_000, unit: 'requests',
-    text: 'Most requests of one app that wait for a process. More: 503 with Retry-After.',
+    text:
+      'Most requests of one app that wait for a process, split evenly among `frontProcesses`. More: 503 with '
+      + 'Retry-After.',
   },
   queueTimeoutMs: {
     type: 'integer', default: 120_000, min: 100, max: 3_600_000, unit: 'ms',
@@ -63,7 +65,9 @@ export const FRONT_LIMITS = {
   },
   concurrencyMax: {
     type: 'integer', default: 1024, min: 1, max: 1_000_000, unit: 'requests',
-    text: 'Most requests that one process has at a time. More wait in the queue.',
+    text:
+      'Most requests that one process has at a time, split evenly among `frontProcesses`, at least one each. '
+      + 'More wait in the queue.',
   },
   upstreamConnectTimeoutMs: {
     type: 'integer', default: 5000, min: 100, max: 3_600_000, unit: 'ms',

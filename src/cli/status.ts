@@ -1,7 +1,7 @@
 // slipstream status: the running host, its apps and their processes.
 
 import { askHost } from '../process/control-client.ts';
-import type { AppSnapshot, HostSnapshot } from '../wire/status.ts';
+import type { AppSnapshot, FrontSnapshot, HostSnapshot } from '../wire/status.ts';
 import { HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
 import { durationText, printable, sizeText, textTable } from './text-table.ts';
 
@@ -10,6 +10,7 @@ export const STATUS_HELP = `Usage: slipstream status [--json] [--host PID]
 
 Shows the host that runs for SLIPSTREAM_HOME: a row for each app with its state, its
 processes, requests so far, requests under way and waiting, memory and restarts.
+With several front processes (frontProcesses) also a row for each of them.
 Below the table: why an app failed, and settings that were not taken.
 `;
 
@@ -54,6 +55,18 @@ function debuggerText({ name, debugger: session, waiting = 0 }: AppSnapshot): st
   return `\n${head}${stands.join('')}`;
 }
 
+function frontRow({ pid, state, connections, requests, memoryBytes, restarts }: FrontSnapshot): string[] {
+  const numbers = [connections, requests].map((number) => (number === undefined ? '-' : String(number)));
+  return [String(pid), state, ...numbers, memoryBytes === undefined ? '-' : sizeText(memoryBytes), String(restarts)];
+}
+
+/** A table of the front processes, where there is something to compare or to wonder about. */
+function frontsText(fronts: readonly FrontSnapshot[]): string {
+  if (fronts.length < 2 && fronts.every(({ state }) => state === 'serving')) return '';
+  const head = ['FRONT', 'STATE', 'CONNECTIONS', 'REQUESTS', 'MEMORY', 'RESTARTS'];
+  return `\n${textTable([head, ...fronts.map(frontRow)], [2, 3, 4, 5])}`;
+}
+
 /** The status for people. */
 export function statusText(snapshot: HostSnapshot): string {
   const { version, pid, urls = [], root, uptimeMs = 0, apps } = snapshot;
@@ -67,6 +80,7 @@ export function statusText(snapshot: HostSnapshot): string {
   const head = ['APP', 'PATH', 'STATE', 'PIDS', 'REQUESTS', 'NOW', 'MEMORY', 'RESTARTS'];
   text += `\n${apps.length === 0 ? 'no app yet\n' : textTable([head, ...apps.map(appRow)], [4, 5, 6, 7])}`;
   text += apps.map(debuggerText).join('');
+  text += frontsText(snapshot.fronts ?? []);
   const problems = apps.flatMap(({ name, failure, problem }) => [
     ...(failure === undefined ? [] : [failure]),
     ...(problem === undefined ? [] : [`app "${name}" keeps its last good settings: ${problem}`]),

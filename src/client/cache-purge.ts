@@ -1,5 +1,6 @@
-// Purging from inside an app: asks every front that is linked and waits until each has done it. The preload
-// and the library may be two copies of this code; they find each other by a symbol of the process.
+// Purging from inside an app: asks every front and waits until each has done it; one that is away, or is replaced
+// meanwhile, is asked when it is back. The preload and the library may be two copies of this code; they find each
+// other by a symbol of the process.
 
 import { HostError } from '../base/host-error.ts';
 import type { CachePurge } from '../wire/cache-messages.ts';
@@ -12,33 +13,36 @@ const PURGER = Symbol.for('slipstream.cache-purge');
 /** Asks the fronts. */
 export type Purge = (purge: CachePurge) => Promise<void>;
 
+/** To one front. Sends nothing while there is no link. */
+export interface PurgeLink {
+  sendPurge(purging: Purging): void;
+}
+
 interface PendingPurge {
+  purging: Purging;
   /** Fronts that have not answered. */
-  missing: number;
+  missing: Set<PurgeLink>;
   resolve(): void;
   reject(error: Error): void;
 }
 
 /** The purges of this process that are under way. */
 export class CachePurger {
-  #send: (purging: Purging) => number;
+  #links: () => readonly PurgeLink[];
   #pending = new Map<number, PendingPurge>();
   #nextId = 1;
 
-  /** `send` tells every linked front and returns how many those are. */
-  constructor(send: (purging: Purging) => number) {
-    this.#send = send;
+  /** `links` leads to every front. */
+  constructor(links: () => readonly PurgeLink[]) {
+    this.#links = links;
   }
 
   /** @throws HostError CACHE_UNREACHABLE, CACHE_TARGET_INVALID */
   purge(purge: CachePurge): Promise<void> {
     const id = this.#nextId++;
+    const purging: Purging = { ...purge, id };
+    const missing = new Set(this.#links());
     return new Promise((resolve, reject) => {
-      const missing = this.#send({ ...purge, id });
-      if (missing === 0) {
-        reject(new HostError('CACHE_UNREACHABLE', 'no front is linked'));
-        return;
-      }
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new HostError('CACHE_UNREACHABLE', `a front did not answer within ${PURGE_TIMEOUT_MS} ms`));
@@ -49,23 +53,32 @@ export class CachePurger {
         act();
       };
       this.#pending.set(id, {
+        purging,
         missing,
         resolve: () => settle(resolve),
         reject: (error) => settle(() => reject(error)),
       });
+      for (const link of missing) link.sendPurge(purging);
     });
   }
 
+  /** A front is there, maybe another than before: what is under way concerns it too. */
+  welcomed(link: PurgeLink): void {
+    for (const { purging, missing } of this.#pending.values()) {
+      if (missing.has(link)) link.sendPurge(purging);
+    }
+  }
+
   /** A front has done it, or says that the target is none. */
-  purged({ id, isValid }: { id: number; isValid: boolean }): void {
+  purged({ id, isValid }: { id: number; isValid: boolean }, link: PurgeLink): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     if (!isValid) {
       pending.reject(new HostError('CACHE_TARGET_INVALID', 'the target is neither a URL nor a path'));
       return;
     }
-    pending.missing -= 1;
-    if (pending.missing === 0) pending.resolve();
+    pending.missing.delete(link);
+    if (pending.missing.size === 0) pending.resolve();
   }
 }
 

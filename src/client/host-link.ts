@@ -9,6 +9,7 @@ import { FrameReader, FrameWriter } from '../wire/frame.ts';
 import { LINK, LINK_VERSION, decodeEnd, decodeJson, decodeRequest } from '../wire/link-messages.ts';
 import { RESET_REASON } from '../wire/link-messages.ts';
 import type { Hello, LinkRequest, Origin, Purging, Refusal, Registration } from '../wire/link-messages.ts';
+import type { PurgeLink } from './cache-purge.ts';
 import type { ExchangeLink, WriteCallback } from './channel-writer.ts';
 import { dialDelayMs, stepLink } from './link-state.ts';
 import type { LinkEffect, LinkEvent, LinkState } from './link-state.ts';
@@ -36,9 +37,9 @@ export interface FrontLinksOptions<Channel extends object> {
   graceMs: number;
   frames: ChannelFrames<Channel>;
   /** A front took this process: told each time, before the registrations are sent again. */
-  onWelcome?: () => void;
+  onWelcome?: (link: PurgeLink) => void;
   /** A front has purged, or cannot. */
-  onPurged?: (answer: { id: number; isValid: boolean }) => void;
+  onPurged?: (answer: { id: number; isValid: boolean }, link: PurgeLink) => void;
   /** The last channel of a link is over. */
   onIdle?: () => void;
   /** No front was reachable for the grace time. `reason` is the last failure. */
@@ -97,9 +98,9 @@ export class FrontLinks<Channel extends object> {
     for (const link of this.#links) link.sendUnregistration(id);
   }
 
-  /** Tells every linked front to purge. Returns how many those are. */
-  sendPurge(purging: Purging): number {
-    return this.#links.filter((link) => link.sendPurge(purging)).length;
+  /** To each front, linked or not. */
+  get purgeLinks(): readonly PurgeLink[] {
+    return this.#links;
   }
 
   refused(refusal: Refusal): void {
@@ -134,7 +135,7 @@ export class FrontLinks<Channel extends object> {
 }
 
 /** One link to one front. */
-class HostLink<Channel extends object> implements ExchangeLink {
+class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
   writer: FrameWriter;
   #owner: FrontLinks<Channel>;
   #path: string;
@@ -187,7 +188,7 @@ class HostLink<Channel extends object> implements ExchangeLink {
         break;
       case 'register':
         this.#clearTimer();
-        this.#owner.options.onWelcome?.();
+        this.#owner.options.onWelcome?.(this);
         for (const registration of this.#owner.registrations.values()) {
           this.sendRegistration(registration);
         }
@@ -287,10 +288,8 @@ class HostLink<Channel extends object> implements ExchangeLink {
     if (this.#state.kind === 'open') this.writer.json(LINK.UNREGISTER, 0, { id });
   }
 
-  sendPurge(purging: Purging): boolean {
-    if (this.#state.kind !== 'open') return false;
-    this.writer.json(LINK.PURGE, 0, purging);
-    return true;
+  sendPurge(purging: Purging): void {
+    if (this.#state.kind === 'open') this.writer.json(LINK.PURGE, 0, purging);
   }
 
   flush(): void {
@@ -417,7 +416,7 @@ class HostLink<Channel extends object> implements ExchangeLink {
         break;
       }
       case LINK.PURGED:
-        this.#owner.options.onPurged?.(decodeJson<{ id: number; isValid: boolean }>(buffer, start, end));
+        this.#owner.options.onPurged?.(decodeJson<{ id: number; isValid: boolean }>(buffer, start, end), this);
         break;
       case LINK.PING:
         this.writer.empty(LINK.PONG, 0);

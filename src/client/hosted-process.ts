@@ -67,13 +67,14 @@ function serveApp(paths: readonly string[], key: string, env: NodeJS.ProcessEnv)
     key,
     graceMs,
     frames: exchangeFrames(() => appListen.server),
-    onPurged: (answer) => purger.purged(answer),
+    onWelcome: (link) => purger.welcomed(link),
+    onPurged: (answer, link) => purger.purged(answer, link),
     onAbandoned: (reason) => endAbandoned(graceMs, reason),
   };
   const title = env['SLIPSTREAM_APP'];
   if (title !== undefined) options.title = title;
   const links = new FrontLinks(options);
-  const purger = new CachePurger((purging) => links.sendPurge(purging));
+  const purger = new CachePurger(() => links.purgeLinks);
   offerPurge((purge) => purger.purge(purge));
   const isWorker = isClusterWorker();
   const appListen = new AppListen(links, env['PORT'], (server) => {

@@ -16,7 +16,8 @@ const RESTART_PAUSE_MS = 500;
 const REPORT_TIMEOUT_MS = 2000;
 
 export type FrontState =
-  | { kind: 'starting' } // Forked; `configure` is sent, listeners follow.
+  | { kind: 'starting' } // Forked; `configure` is sent.
+  | { kind: 'opening' } // Configured; the listeners are sent.
   | { kind: 'serving' } // All listeners answer.
   | { kind: 'pausing'; timer: Timer } // Died too soon; started again later.
   | { kind: 'stopped' }; // Final.
@@ -27,12 +28,16 @@ export interface FrontProcessOptions {
   listeners: BoundListener[];
   clock: Clock;
   log: Log;
-  /** The whole state, asked for at each start. */
-  configuration(): HostToFront & { kind: 'configure' };
+  /** The whole state, asked for at each start: what to send before anything else. */
+  configuration(): HostToFront[];
   /** What the front tells, but for what this class answers itself. */
   onMessage(message: FrontToHost): void;
+  /** The front is configured; it gets its listeners when this resolves. */
+  beforeListening(): Promise<void>;
+  /** All its listeners answer. */
+  onServing(): void;
   /** The front died; its exchanges are lost, a new one is on its way. */
-  onRestart(): void;
+  onLost(): void;
 }
 
 /** A front: made once, `start`ed once, restarted by itself until `stop` or `kill`. */
@@ -47,7 +52,7 @@ export class FrontProcess {
   #added = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   #reports = new Map<number, (report: FrontReport | null) => void>();
   #nextReport = 1;
-  #cacheAsks = new Map<number, (answer: CacheAnswer | null) => void>();
+  #cacheAsks = new Map<number, (answer: CacheAnswer | 'late' | 'gone') => void>();
   #restarts = 0;
 
   constructor(options: FrontProcessOptions) {
@@ -56,6 +61,10 @@ export class FrontProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  get state(): FrontState['kind'] {
+    return this.#state.kind;
   }
 
   get restarts(): number {
@@ -81,10 +90,13 @@ export class FrontProcess {
     let id = 0;
     while (id in listeners) id += 1;
     listeners[id] = listener;
-    if (this.#state.kind !== 'serving') return Promise.resolve();
+    const { kind } = this.#state;
+    if (kind === 'pausing' || kind === 'stopped') return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#added.set(listener.origin, { resolve, reject });
-      this.#sendListener(id);
+      // A front that is not configured yet gets it with all others.
+      if (kind === 'starting') this.#unlistened.add(id);
+      else this.#sendListener(id);
     });
   }
 
@@ -110,12 +122,12 @@ export class FrontProcess {
     });
   }
 
-  /** Shows or purges what the front keeps; null when it does not answer in time: its cache may be gone too. */
-  cache(ask: CacheAsk): Promise<CacheAnswer | null> {
-    if (this.#child?.connected !== true) return Promise.resolve(null);
+  /** Shows or purges what the front keeps. `late`: no answer in time; `gone`: it died, and what it kept with it. */
+  cache(ask: CacheAsk): Promise<CacheAnswer | 'late' | 'gone'> {
+    if (this.#child?.connected !== true) return Promise.resolve('gone');
     const id = this.#nextReport++;
     return new Promise((resolve) => {
-      const timer = this.#options.clock.after(REPORT_TIMEOUT_MS, () => this.#cacheAnswered(id, null));
+      const timer = this.#options.clock.after(REPORT_TIMEOUT_MS, () => this.#cacheAnswered(id, 'late'));
       this.#cacheAsks.set(id, (answer) => {
         timer.stop();
         resolve(answer);
@@ -124,7 +136,7 @@ export class FrontProcess {
     });
   }
 
-  #cacheAnswered(id: number, answer: CacheAnswer | null): void {
+  #cacheAnswered(id: number, answer: CacheAnswer | 'late' | 'gone'): void {
     this.#cacheAsks.get(id)?.(answer);
     this.#cacheAsks.delete(id);
   }
@@ -171,7 +183,7 @@ export class FrontProcess {
       if (child.pid === undefined) this.#exited(child, null, null);
     });
     child.once('exit', (code, signal) => this.#exited(child, code, signal));
-    child.send(this.#options.configuration());
+    for (const message of this.#options.configuration()) child.send(message);
   }
 
   #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
@@ -180,7 +192,7 @@ export class FrontProcess {
     const reason = signal ?? `exit code ${code}`;
     this.#options.log.warn('front-lost', { pid: child.pid, reason });
     for (const id of this.#reports.keys()) this.#reported(id, null);
-    for (const id of this.#cacheAsks.keys()) this.#cacheAnswered(id, null);
+    for (const id of this.#cacheAsks.keys()) this.#cacheAnswered(id, 'gone');
     // The next front is given these with all others.
     for (const origin of [...this.#added.keys()]) {
       this.#added.get(origin)?.resolve();
@@ -191,17 +203,13 @@ export class FrontProcess {
       return;
     }
     this.#restarts += 1;
+    this.#options.onLost();
     const { clock } = this.#options;
     if (clock.now() - this.#startedMs >= HEALTHY_MS || this.#restarts === 1) {
-      this.#restart();
+      this.#fork();
     } else {
-      this.#state = { kind: 'pausing', timer: clock.after(RESTART_PAUSE_MS, () => this.#restart()) };
+      this.#state = { kind: 'pausing', timer: clock.after(RESTART_PAUSE_MS, () => this.#fork()) };
     }
-  }
-
-  #restart(): void {
-    this.#options.onRestart();
-    this.#fork();
   }
 
   #fail(error: Error): void {
@@ -214,7 +222,7 @@ export class FrontProcess {
   #receive(message: FrontToHost): void {
     switch (message.kind) {
       case 'configured':
-        this.#sendListeners();
+        void this.#open();
         break;
       case 'listening':
         this.#listening(message.id);
@@ -241,7 +249,11 @@ export class FrontProcess {
     }
   }
 
-  #sendListeners(): void {
+  async #open(): Promise<void> {
+    const child = this.#child;
+    await this.#options.beforeListening();
+    if (child !== this.#child || this.#state.kind !== 'starting') return;
+    this.#state = { kind: 'opening' };
     for (const id of this.#unlistened) this.#sendListener(id);
   }
 
@@ -255,14 +267,15 @@ export class FrontProcess {
     const { handle, origin } = listener;
     const message: HostToFront = { kind: 'listen', id, origin };
     // A bound handle of node's own, which IPC carries as it is.
-    this.#child?.send(message, handle as unknown as SendHandle);
+    if (this.#child?.connected === true) this.#child.send(message, handle as unknown as SendHandle);
   }
 
   #listening(id: number): void {
     this.#settleAdded(id, null);
     this.#unlistened.delete(id);
-    if (this.#unlistened.size > 0 || this.#state.kind !== 'starting') return;
+    if (this.#unlistened.size > 0 || this.#state.kind !== 'opening') return;
     this.#state = { kind: 'serving' };
+    this.#options.onServing();
     this.#options.log.debug('front-serving', { pid: this.#child?.pid });
     this.#serving?.resolve();
     this.#serving = null;

@@ -19,6 +19,16 @@ export const HOST_SETTINGS = {
     default: ['http://localhost:8080'],
     text: 'Where to listen: `http://host:port` or `https://host:port`. `localhost` means both loopback families.',
   },
+  frontProcesses: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 64,
+    unit: 'processes',
+    text:
+      'Front processes that share the listeners: more than one where HTTP or TLS needs more than one core. One ' +
+      'that dies costs its own connections only. Holds after a restart.',
+  },
   index: {
     type: 'choice',
     default: 'local',

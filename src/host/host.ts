@@ -4,17 +4,17 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
-import { asideGroup, createApps, type App, type Apps, type FrontControl } from '../apps/apps.ts';
+import { asideGroup, createApps, type App, type Apps } from '../apps/apps.ts';
 import { indexPage } from '../dashboard/index-page.ts';
-import type { AskedRequest, Decision, ExpectedProcess, FrontToHost, TrustedPeers } from '../wire/front-messages.ts';
+import type { AskedRequest, Decision, TrustedPeers } from '../wire/front-messages.ts';
 import type { HostSnapshot } from '../wire/status.ts';
 import { CONTROL_SOCKET } from '../wire/control-messages.ts';
 import { controlHandlers } from './control.ts';
 import { openControlServer, type ControlServer } from './control-server.ts';
-import { FrontProcess } from './front-process.ts';
+import { Fronts, type FrontAsk } from './fronts.ts';
+import type { MergedEvent } from './process-links.ts';
 import { parsePortRange } from './host-config.ts';
 import { DebuggerDesk } from './debugger-desk.ts';
 import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts.ts';
@@ -82,13 +82,11 @@ class Supervisor implements Host {
   readonly urls: readonly string[];
   #options: HostOptions;
   #bound: Bound;
-  #linkSocket: string;
-  #front: FrontProcess;
+  #fronts: Fronts;
   #apps: Apps;
   #sessions: SessionProcesses;
   #debugger: HostDebugger;
   #desk: DebuggerDesk;
-  #retiring = new Map<string, () => void>();
   #lastScan: Promise<void> = Promise.resolve();
   #nextScan: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -105,7 +103,6 @@ class Supervisor implements Host {
     this.#options = options;
     this.#bound = bound;
     this.urls = bound.urls;
-    this.#linkSocket = join(bound.run.folder, 'front-0.sock');
     this.#startedMs = clock.now();
     const { root, configFile: named } = options;
     this.#config = new LiveConfig({ root, config, named, clock, log, onChange: () => this.#reconfigure() });
@@ -115,41 +112,34 @@ class Supervisor implements Host {
       listeners: () => bound.listeners,
       clock,
       log,
-      onChange: (tls) => this.#front.send({ kind: 'tls', tls }),
+      onChange: (tls) => this.#fronts.send({ kind: 'tls', tls }),
     });
-    this.#front = new FrontProcess({
+    this.#fronts = new Fronts({
+      count: config.host.frontProcesses,
       mainPath: parts.frontMainPath,
+      folder: bound.run.folder,
       json,
       listeners: bound.listeners,
       clock,
       log,
-      configuration: () => ({
-        kind: 'configure',
-        linkSocket: this.#linkSocket,
+      configuration: (expected) => ({
+        processes: this.#desk.marked(expected),
         limits: this.#config.current.limits,
         tls: this.#tls.current(),
         peers: this.#peers(),
         ...this.#tables(),
-        processes: this.#desk.marked([
-          ...this.#apps.frontRestarted(), ...this.#sessions.expected(), ...this.#joins.expected(),
-        ]),
       }),
-      onMessage: (message) => this.#onFront(message),
-      onRestart: () => this.#frontRestarted(),
+      onEvent: (event) => this.#onFronts(event),
+      decide: (ask) => this.#decide(ask),
     });
-    const expect = (process: ExpectedProcess): void => this.#front.send({ kind: 'expect', process });
-    const forget = (process: string): void => {
-      this.#front.send({ kind: 'forget', process });
-      this.#drained(process);
-    };
-    this.#apps = this.#createApps({ expect, forget });
-    this.#sessions = this.#createSessions({ expect, forget });
-    this.#joins = this.#createJoins({ expect, forget });
+    this.#apps = this.#createApps();
+    this.#sessions = this.#createSessions();
+    this.#joins = this.#createJoins();
     this.#desk = new DebuggerDesk({
       apps: this.#apps,
       sessions: this.#sessions,
       appAt: (path) => this.#appAt(path),
-      send: (message) => this.#front.send(message),
+      send: (message) => this.#fronts.send(message),
       routesChanged: () => this.#sendRoutes(),
     });
     this.#debugger = parts.createDebugger({
@@ -163,29 +153,30 @@ class Supervisor implements Host {
     });
   }
 
-  #createApps(told: Pick<FrontControl, 'expect' | 'forget'>): Apps {
+  #createApps(): Apps {
     const { clock, log } = this.#options;
     return createApps({
       root: this.#options.root,
       settings: this.#config.apps,
       logsFolder: join(homeFolder(), 'logs'),
-      fronts: [this.#linkSocket].join(delimiter),
+      fronts: this.#fronts.linkSockets.join(delimiter),
       port: this.#bound.listeners[0]?.port ?? 0,
       registerPath: this.#options.parts.registerPath,
       log,
       clock,
       front: {
-        ...told,
-        retire: (process) => this.#retire(process),
-        failed: (group, failure) => this.#front.send({ kind: 'failed', group, failure }),
+        expect: (process) => this.#fronts.expect(process),
+        forget: (process) => this.#fronts.forget(process),
+        retire: (process) => this.#fronts.retire(process),
+        failed: (group, failure) => this.#fronts.failed(group, failure),
         debuggeeOutdated: (path) => this.#debugger.changed(path),
         appsChanged: () => this.#sendRoutes(),
-        requestCounts: async () => requestCounts(await this.#front.report()),
+        requestCounts: async () => requestCounts(await this.#fronts.report()),
       },
     });
   }
 
-  #createSessions(told: Pick<FrontControl, 'expect' | 'forget'>): SessionProcesses {
+  #createSessions(): SessionProcesses {
     const { config, clock, log, parts, json } = this.#options;
     return new SessionProcesses({
       mainPath: parts.sessionMainPath,
@@ -194,8 +185,9 @@ class Supervisor implements Host {
       unattendedMs: unattendedMs(config.host, this.urls),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
-      fronts: [this.#linkSocket],
-      ...told,
+      fronts: this.#fronts.linkSockets,
+      expect: (process) => this.#fronts.expect(process),
+      forget: (process) => this.#fronts.forget(process),
       onReport: (path, report) => this.#desk.report(path, report),
       json,
       clock,
@@ -203,19 +195,20 @@ class Supervisor implements Host {
     });
   }
 
-  #createJoins(told: Pick<FrontControl, 'expect' | 'forget'>): JoinServer {
+  #createJoins(): JoinServer {
     const { parts, clock, log } = this.#options;
     return new JoinServer({
       path: join(this.#bound.run.folder, JOIN_SOCKET),
-      fronts: [this.#linkSocket],
+      fronts: this.#fronts.linkSockets,
       parsePrefix: parts.parsePrefix,
       configured: () => this.#bound.listeners,
       holderOf: ({ path }) => this.#apps.list().find((app) => app.path === path)?.name ?? null,
       front: {
-        ...told,
-        listen: (listener) => this.#front.addListener(listener),
-        unlisten: (listener) => this.#front.removeListener(listener),
-        settled: () => this.#front.report(),
+        expect: (process) => this.#fronts.expect(process),
+        forget: (process) => this.#fronts.forget(process),
+        listen: (listener) => this.#fronts.addListener(listener),
+        unlisten: (listener) => this.#fronts.removeListener(listener),
+        settled: () => this.#fronts.report(),
       },
       onChange: () => this.#sendRoutes(),
       clock,
@@ -231,7 +224,7 @@ class Supervisor implements Host {
     try {
       this.#tls.start();
       await this.#apps.scan();
-      await this.#front.start();
+      await this.#fronts.start();
       await this.#joins.open();
       this.#control = await openControlServer({
         path: join(this.#bound.run.folder, CONTROL_SOCKET),
@@ -240,7 +233,7 @@ class Supervisor implements Host {
           status: () => this.#status(),
           explain: (app) => this.#config.explain(app),
           scan: () => this.#scan(),
-          cache: (ask) => this.#front.cache(ask),
+          cache: (ask) => this.#fronts.cache(ask),
         }),
         clock: this.#options.clock,
         log: this.#options.log,
@@ -264,7 +257,7 @@ class Supervisor implements Host {
     return hostStatus({
       snapshot: this.snapshot(),
       apps: this.#apps,
-      report: await this.#front.report(),
+      ...(await this.#fronts.status()),
       root,
       urls: this.urls,
       uptimeMs: clock.now() - this.#startedMs,
@@ -276,7 +269,7 @@ class Supervisor implements Host {
   /** Other settings hold. Where to listen was settled at the start. */
   #reconfigure(): void {
     const { limits } = this.#config.current;
-    this.#front.send({ kind: 'reconfigure', limits, ...this.#tables() });
+    this.#fronts.send({ kind: 'reconfigure', limits, ...this.#tables() });
     this.#tls.refresh();
     this.#apps.configure(this.#config.apps).catch((error: unknown) => {
       this.#options.log.error('configure-failed', { reason: messageOf(error) });
@@ -297,7 +290,7 @@ class Supervisor implements Host {
     const debuggers = this.#debugger.stop();
     // The front has its own: while ours is open, new clients wait for an answer that never comes.
     for (const { handle } of this.#bound.listeners.splice(0)) handle.close();
-    await this.#front.stop(drainTimeoutMs);
+    await this.#fronts.stop(drainTimeoutMs);
     this.#joins.close();
     await debuggers;
     await this.#apps.stop(STOP_GRACE_MS);
@@ -307,7 +300,7 @@ class Supervisor implements Host {
   stopNow(): void {
     this.#apps.stopNow();
     this.#sessions.killAll();
-    this.#front.kill();
+    this.#fronts.kill();
     this.#control?.close();
     this.#joins.close();
     void this.#config.close();
@@ -327,50 +320,32 @@ class Supervisor implements Host {
     return app;
   }
 
-  #onFront(message: FrontToHost): void {
-    const subject = 'process' in message ? message.process : 'group' in message ? message.group : '';
+  #onFronts(event: MergedEvent): void {
+    const subject = 'process' in event ? event.process : event.group;
     if (subject.startsWith(JOINED_GROUPS)) {
-      if (message.kind === 'unlinked') this.#joins.unlinked(subject);
-      return;
-    }
-    switch (message.kind) {
-      case 'activate':
-        // A debuggee aside is started by its debugger, and by nothing else.
-        if (!message.group.startsWith(asideGroup(''))) this.#apps.activate(message.group);
-        break;
-      case 'ask':
-        void this.#decide(message.ask, message.group, message.request);
-        break;
-      case 'ready':
-        if (!this.#sessions.markReady(message.process)) this.#apps.ready(message.process);
-        break;
-      case 'unready':
-        if (!this.#sessions.has(message.process)) this.#apps.unready(message.process);
-        break;
-      case 'unlinked':
-        if (!this.#sessions.has(message.process)) this.#apps.unlinked(message.process);
-        break;
-      case 'drained':
-        this.#drained(message.process);
-        break;
-      default:
-        assert(false, `message ${message.kind} is answered by the front process class`);
+      if (event.kind === 'unlinked') this.#joins.unlinked(subject);
+    } else if (event.kind === 'activate' || event.kind === 'deactivate') {
+      // A debuggee aside is started by its debugger, and by nothing else.
+      if (!event.group.startsWith(asideGroup(''))) this.#apps[event.kind](event.group);
+    } else if (event.kind === 'ready' && this.#sessions.markReady(event.process)) {
+      this.#options.log.debug('session-ready', { process: event.process });
+    } else if (!this.#sessions.has(event.process)) {
+      this.#apps[event.kind](event.process);
     }
   }
 
-  async #decide(ask: number, group: string, request: AskedRequest): Promise<void> {
-    let decision: Decision;
+  async #decide({ group, request }: FrontAsk): Promise<Decision> {
     try {
-      if (group === HOST_GROUP) decision = await this.#decideOwn(request);
-      else if (group.startsWith(LOG_GROUPS)) {
+      if (group === HOST_GROUP) return await this.#decideOwn(request);
+      if (group.startsWith(LOG_GROUPS)) {
         const app = this.#appAt(group.slice(LOG_GROUPS.length));
-        decision = await decideOnLogs(app, this.#apps.logs, request);
-      } else decision = await this.#debugger.ask(group.slice(debuggerGroup('').length), request);
+        return await decideOnLogs(app, this.#apps.logs, request);
+      }
+      return await this.#debugger.ask(group.slice(debuggerGroup('').length), request);
     } catch (error) {
       this.#options.log.error('ask-failed', { group, path: request.path, reason: messageOf(error) });
-      decision = plainAnswer(500, `${messageOf(error)}\n`);
+      return plainAnswer(500, `${messageOf(error)}\n`);
     }
-    this.#front.send({ kind: 'decision', ask, decision });
   }
 
   async #decideOwn(request: AskedRequest): Promise<Decision> {
@@ -405,30 +380,13 @@ class Supervisor implements Host {
   }
 
   #sendRoutes(): void {
-    this.#front.send({ kind: 'routes', ...this.#tables() });
+    this.#fronts.send({ kind: 'routes', ...this.#tables() });
   }
 
   #tables(): Tables {
     const { backends } = this.#config.current.host;
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
     return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, backends, secretOf));
-  }
-
-  #retire(process: string): Promise<void> {
-    return new Promise((resolved) => {
-      this.#retiring.set(process, resolved);
-      this.#front.send({ kind: 'retire', process });
-    });
-  }
-
-  #drained(process: string): void {
-    this.#retiring.get(process)?.();
-    this.#retiring.delete(process);
-  }
-
-  /** Exchanges died with the front: what was draining is drained. */
-  #frontRestarted(): void {
-    for (const process of [...this.#retiring.keys()]) this.#drained(process);
   }
 }
 

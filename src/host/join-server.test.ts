@@ -91,13 +91,14 @@ test('a claim binds, is told to the fronts and answered with a key; a release cl
   assert.deepEqual(await ask(HELLO), { kind: 'welcome', version: 1, hostPid: process.pid });
   const claimed = await ask(CLAIM);
   assert.ok(claimed.kind === 'claimed' && claimed.port > 0 && claimed.address === '127.0.0.1');
-  assert.equal(server.expected()[0]!.key, claimed.key);
+  const [hold] = server.holds;
+  assert.equal(hold!.process.key, claimed.key);
   assert.deepEqual(told, ['expect', 'routes', 'listen']);
   assert.deepEqual(await ask({ kind: 'release', claim: 1 }), { kind: 'released', claim: 1 });
   assert.deepEqual(told.slice(3), ['unlisten', 'routes']);
   assert.equal(server.listeners.length, 0);
-  server.unlinked(server.expected()[0]!.id);
-  assert.equal(server.expected().length, 0);
+  server.unlinked(hold!.process.id);
+  assert.equal(told.at(-1), 'forget');
 });
 
 test('what a process held is free once its connection ends', async (t) => {
@@ -107,7 +108,7 @@ test('what a process held is free once its connection ends', async (t) => {
   await ask(CLAIM);
   socket.destroy();
   await until('forget');
-  assert.equal(server.expected().length, 0);
+  assert.equal(server.holds.length, 0);
   assert.equal(server.listeners.length, 0);
 });
 

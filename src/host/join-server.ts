@@ -96,11 +96,6 @@ export class JoinServer {
     return this.#listeners.map(({ bound }) => bound);
   }
 
-  /** What a front that starts has to expect. */
-  expected(): ExpectedProcess[] {
-    return this.#claims.all.map((hold) => hold.process);
-  }
-
   /** The tables of the apps with the joined processes in them. */
   addTo(apps: Tables): Tables {
     const ports = new Set(this.#options.configured().map((bound) => bound.port));

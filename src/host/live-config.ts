@@ -21,6 +21,9 @@ export interface LiveConfigOptions {
   onChange(): void;
 }
 
+/** Edits of these hold after a restart. */
+const SETTLED_AT_START = ['listen', 'frontProcesses', 'debuggerPortRange'] as const;
+
 /** See the head of this file. */
 export class LiveConfig {
   readonly #options: LiveConfigOptions;
@@ -75,11 +78,11 @@ export class LiveConfig {
 
   /** A good edit of the host's file. What was settled at the start stays. */
   #changed(changed: HostConfig): void {
-    const { listen, debuggerPortRange } = this.#current.host;
-    const isSettled =
-      changed.host.debuggerPortRange === debuggerPortRange && String(changed.host.listen) === String(listen);
-    if (!isSettled) this.#options.log.info('config-needs-restart', { settings: 'listen, debuggerPortRange' });
-    this.#current = { ...changed, host: { ...changed.host, listen, debuggerPortRange } };
+    const host = { ...changed.host };
+    const settled = SETTLED_AT_START.filter((name) => String(host[name]) !== String(this.#current.host[name]));
+    if (settled.length > 0) this.#options.log.warn('config-needs-restart', { settings: settled.join(', ') });
+    for (const name of SETTLED_AT_START) Object.assign(host, { [name]: this.#current.host[name] });
+    this.#current = { ...changed, host };
     this.#options.onChange();
   }
 }

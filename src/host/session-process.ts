@@ -41,7 +41,6 @@ export interface SessionProcessesOptions {
 }
 
 interface Running {
-  expected: ExpectedProcess;
   child: ChildProcess;
   ready: () => void;
 }
@@ -80,11 +79,6 @@ export class SessionProcesses {
     this.#options = options;
   }
 
-  /** What a new front must know. */
-  expected(): ExpectedProcess[] {
-    return [...this.#running.values()].map((running) => running.expected);
-  }
-
   /** The front says that this process listens; true when it is one of ours. */
   markReady(id: string): boolean {
     const running = this.#running.get(id);
@@ -114,7 +108,7 @@ export class SessionProcesses {
         timer.stop();
         resolve();
       };
-      this.#running.set(id, { expected, child, ready: whenReady });
+      this.#running.set(id, { child, ready: whenReady });
       void exited.then(() => {
         timer.stop();
         this.#running.delete(id);

@@ -1,9 +1,9 @@
-// The whole status of a host for the command line: what the supervisor knows, what the front counted, what
+// The whole status of a host for the command line: what the supervisor knows, what the fronts counted, what
 // the system says about memory.
 
 import { asideGroup, residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
 import type { FrontReport } from '../wire/front-messages.ts';
-import type { AppSnapshot, DebuggerSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
+import type { AppSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
 import { debuggerPaths } from './routes.ts';
 
 /** The apps, without what only the front or the system knows. */
@@ -40,8 +40,9 @@ export interface StatusParts {
   /** What needs no asking. */
   snapshot: HostSnapshot;
   apps: Apps;
-  /** Null: the front did not answer. */
+  /** Of all fronts together. Null: none answered. */
   report: FrontReport | null;
+  fronts: FrontSnapshot[];
   root: string;
   urls: readonly string[];
   uptimeMs: number;
@@ -76,6 +77,7 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
     urls,
     uptimeMs: Math.round(uptimeMs),
     memoryBytes: process.memoryUsage.rss(),
+    fronts: await Promise.all(parts.fronts.map(withMemory)),
     ...(report === null ? {} : { connections: report.connections, requests: report.requests }),
     ...(config.file === undefined ? {} : { configFile: config.file }),
     ...(config.problem === undefined ? {} : { configProblem: config.problem }),
@@ -83,7 +85,12 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
   };
 }
 
-/** What the front counted, by process. */
+async function withMemory(front: FrontSnapshot): Promise<FrontSnapshot> {
+  const memoryBytes = await residentBytes(front.pid);
+  return memoryBytes === undefined ? front : { ...front, memoryBytes };
+}
+
+/** What the fronts counted, by process. */
 export function requestCounts(report: FrontReport | null): ReadonlyMap<string, RequestCounts> {
   const { served = {}, active = {} } = report ?? {};
   const rows = Object.keys(served).map((id): [string, RequestCounts] => [

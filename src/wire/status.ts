@@ -61,6 +61,20 @@ export interface AppSnapshot {
   processes?: ProcessSnapshot[];
 }
 
+/** One front process. */
+export interface FrontSnapshot {
+  pid: number;
+  /** A state of host/front-process.ts: `serving` when its listeners answer. */
+  state: string;
+  /** How often it was replaced after its process had died. */
+  restarts: number;
+  /** Client connections now, and requests so far; absent where it did not answer in time. */
+  connections?: number;
+  requests?: number;
+  /** Resident; absent where the system does not tell. */
+  memoryBytes?: number;
+}
+
 export interface HostSnapshot {
   version: string;
   apps: AppSnapshot[];
@@ -69,9 +83,10 @@ export interface HostSnapshot {
   root?: string;
   urls?: readonly string[];
   uptimeMs?: number;
-  /** Of the front: client connections now, requests so far. */
+  /** Of all fronts: client connections now, requests so far. */
   connections?: number;
   requests?: number;
+  fronts?: FrontSnapshot[];
   memoryBytes?: number;
   /** The configuration file, and why its latest edit was not taken. */
   configFile?: string;
