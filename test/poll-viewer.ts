@@ -92,6 +92,12 @@ export class PollViewer {
     await this.#loop;
   }
 
+  /** Leaves, as a page does that is closed. */
+  async close(): Promise<void> {
+    await fetch(`${this.#base}${this.opened!.viewer}/close`, { method: 'POST' });
+    await this.vanish();
+  }
+
   async #poll(): Promise<void> {
     while (!this.#polling.signal.aborted) {
       try {

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
+import type { UnattendedPolicy } from '../wire/session-messages.ts';
 import { readArmed, writeArmed } from './armed-state.ts';
 import { InspectorClient, type InspectorEvent } from './inspector-client.ts';
 import { dialInspector, type InspectorTransport } from './inspector-socket.ts';
@@ -32,8 +33,8 @@ export interface DebuggeeOptions {
   inspectorPort: number;
   /** Where it is kept what is armed. */
   armedFile: string;
-  /** How long a pause without a viewer lasts, in ms; null holds it. */
-  unattendedMs: number | null;
+  /** What becomes of a pause that nobody looks at. */
+  unattended: UnattendedPolicy;
   clock: Clock;
   log: Log;
   /** A worker thread came; its breakpoints are armed. */
@@ -118,11 +119,11 @@ export class Debuggee {
   }
 
   #makeMain(client: InspectorClient): SharedTarget {
-    const { armedFile, clock, log, unattendedMs } = this.#options;
+    const { armedFile, clock, log, unattended } = this.#options;
     let isDue = false;
     const target: SharedTarget = new SharedTarget(client, log, {
       clock,
-      unattendedMs,
+      unattended,
       passesStart: false,
       pauseChanged: () => this.#options.pauseChanged(),
       changed() {
@@ -207,7 +208,7 @@ export class Debuggee {
   }
 
   #workerAttached(params: Record<string, unknown>): void {
-    const { clock, log, pid, unattendedMs } = this.#options;
+    const { clock, log, pid, unattended } = this.#options;
     const id = String(params['sessionId']);
     if (this.#workers.size >= WORKERS_MAX) {
       this.#sendToWorker(id, '{"id":1,"method":"Runtime.runIfWaitingForDebugger"}');
@@ -225,7 +226,7 @@ export class Debuggee {
       type: 'node_worker',
       title: String(info.title ?? `worker ${id}`),
       url: String(info.url ?? ''),
-      target: new SharedTarget(client, log, { passesStart: true, clock, unattendedMs }),
+      target: new SharedTarget(client, log, { passesStart: true, clock, unattended }),
     };
     const worker: Worker = {
       listed,

@@ -2,7 +2,7 @@
 // session here outlives all viewers. Keeps contexts, scripts, console and the pause as V8 said them, and says
 // them again, in order. Call frames get the epoch of their pause: V8 uses the same ids at every pause.
 
-import type { InspectorEvent } from './inspector-client.ts';
+import { readTail, type InspectorEvent } from './inspector-client.ts';
 
 /** Most console messages that are kept; the oldest go first and leave a mark. */
 export const CONSOLE_COUNT_MAX = 1000;
@@ -48,6 +48,16 @@ export class DomainReplay {
   /** Why and where it stands (`file:line` of the top frame), or null when it does not. */
   get pause(): { reason: string; place: string } | null {
     return this.#pause === null ? null : { reason: this.#pause.reason, place: this.#pause.place };
+  }
+
+  /** The parameters of the pause as V8 said them, but for the marks of call frames; null when it runs. */
+  pauseParams(): Record<string, unknown> | null {
+    return this.#pause === null ? null : (readTail(this.#pause.tail).params ?? {});
+  }
+
+  /** The URL of a script; empty when it is not known. */
+  urlOf(scriptId: string): string {
+    return this.#scripts.get(scriptId)?.url ?? '';
   }
 
   /** The scripts that are known now. */
@@ -148,7 +158,7 @@ export class DomainReplay {
     const [top] = (params['callFrames'] ?? []) as { url?: string; location?: Location }[];
     if (top === undefined) return '';
     const { scriptId = '', lineNumber = 0 } = top.location ?? {};
-    const url = top.url || (this.#scripts.get(scriptId)?.url ?? '');
+    const url = top.url || this.urlOf(scriptId);
     return `${url.replace(/^file:\/\//, '')}:${lineNumber + 1}`;
   }
 
@@ -210,25 +220,24 @@ export class DomainReplay {
     this.#dropped += surplus;
   }
 
-  /** Puts a message of our own into the console, for viewers to come. */
-  note(text: string): void {
-    this.#recordConsole(this.#warning(text, Date.now()));
+  /** Puts a message of our own into the console, for viewers to come; its tail for those who are there. */
+  keep(line: object): string {
+    const tail = this.#line(line, Date.now());
+    this.#recordConsole(tail);
+    return tail;
   }
 
   #dropMark(): string {
     const count = this.#dropped;
     const value = `${count} older console message${count === 1 ? ' was' : 's were'} dropped`;
     const first = /"timestamp":([\d.]+)/.exec(this.#console[0] ?? '')?.[1];
-    return this.#warning(value, first === undefined ? Date.now() : Number(first));
+    const line = { type: 'warning', args: [{ type: 'string', value }] };
+    return this.#line(line, first === undefined ? Date.now() : Number(first));
   }
 
-  #warning(value: string, timestamp: number): string {
-    const params = {
-      type: 'warning',
-      args: [{ type: 'string', value }],
-      executionContextId: this.#contexts.keys().next().value ?? 1,
-      timestamp,
-    };
+  #line(line: object, timestamp: number): string {
+    const executionContextId = this.#contexts.keys().next().value ?? 1;
+    const params = { ...line, executionContextId, timestamp };
     return `"method":"Runtime.consoleAPICalled","params":${JSON.stringify(params)}}`;
   }
 }

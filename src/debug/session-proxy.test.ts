@@ -245,7 +245,7 @@ function proxyOptions(folder: string, ids: { pid: number; port: number }): Sessi
     inspectorPort: ids.port,
     breakAtStart: false,
     isLive: false,
-    unattendedMs: null,
+    unattended: { kind: 'hold' },
     basePaths: [BASE, '/shop/app.js/debug/'],
     settingsFile: join(folder, 'kept', 'settings.json'),
     uiFiles: {
@@ -258,12 +258,12 @@ function proxyOptions(folder: string, ids: { pid: number; port: number }): Sessi
   };
 }
 
-type SceneOptions = { brk?: boolean; name?: string; unattendedMs?: number };
+type SceneOptions = { brk?: boolean; name?: string; unattended?: SessionProxyOptions['unattended'] };
 async function scene(source: string, options: SceneOptions = {}): Promise<Scene> {
   const program = await launch(source, options);
   const { folder, port, child } = program;
-  const { unattendedMs = null } = options;
-  const proxy = createSessionProxy({ ...proxyOptions(folder, { pid: child.pid!, port }), unattendedMs });
+  const { unattended = { kind: 'hold' } } = options;
+  const proxy = createSessionProxy({ ...proxyOptions(folder, { pid: child.pid!, port }), unattended });
   cleanups.push(() => proxy.close());
   const origin = await served(proxy);
   await proxy.ready;
@@ -787,7 +787,7 @@ test('what is armed is kept, and stops the next program before its first line is
 });
 
 test('a pause that nobody looks at ends after its time, and the next viewer is told', async () => {
-  const { page, url, child } = await scene(WORKER_LOOP, { unattendedMs: 50 });
+  const { page, url, child } = await scene(WORKER_LOOP, { unattended: { kind: 'resume', afterMs: 50 } });
   const viewer = await page();
   await viewer.call('Debugger.setBreakpointByUrl', { url, lineNumber: WORK_LINE });
   child.stdin!.write('one');

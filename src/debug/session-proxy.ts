@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
-import type { SessionReport } from '../wire/session-messages.ts';
+import type { SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import type { DebuggerAuth, Visitor } from './access.ts';
@@ -47,8 +47,8 @@ export interface SessionProxyOptions {
   basePaths: readonly string[];
   /** Where the DevTools settings of the app are kept. */
   settingsFile: string;
-  /** How long a pause without a viewer lasts, in ms; null holds it. */
-  unattendedMs: number | null;
+  /** What becomes of a pause that nobody looks at. */
+  unattended: UnattendedPolicy;
   /** Links and sessions of visitors, and the audit log. */
   debuggerFolder: string;
   auth: DebuggerAuth;
@@ -103,7 +103,7 @@ class Session implements SessionProxy {
       app,
       pid,
       inspectorPort,
-      unattendedMs: options.unattendedMs,
+      unattended: options.unattended,
       armedFile: settingsFile.replace(/(?:\.json)?$/, '.armed.json'),
       clock,
       log,

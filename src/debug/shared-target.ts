@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
+import type { UnattendedPolicy } from '../wire/session-messages.ts';
 import type { ArmedState } from './armed-state.ts';
 import { Breakpoints, type Forward } from './breakpoints.ts';
 import { DomainReplay } from './domain-replay.ts';
@@ -18,6 +19,7 @@ import {
   type InspectorEvent,
   type ReplyTail,
 } from './inspector-client.ts';
+import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
 import { Unattended } from './unattended.ts';
 
 /** Bytes of sources of collected scripts that V8 keeps for the session. */
@@ -93,8 +95,8 @@ export interface SharedTargetOptions {
   /** Hears when it stands, and when it goes on. */
   pauseChanged?: () => void;
   clock: Clock;
-  /** How long a pause without a viewer lasts; null holds it. */
-  unattendedMs: number | null;
+  /** What becomes of a pause that nobody looks at. */
+  unattended: UnattendedPolicy;
 }
 
 /** A thread that is inspected. */
@@ -112,13 +114,17 @@ export class SharedTarget {
   #changed: () => void;
   #pauseChanged: () => void;
   #unattended: Unattended;
+  #snapshots: Snapshots;
   #startBreak: StartBreak;
   #retained = 0;
   #groups = new Set<string>();
 
   constructor(client: InspectorClient, log: Log, options: SharedTargetOptions) {
-    const { passesStart, changed = () => {}, pauseChanged = () => {}, clock, unattendedMs } = options;
-    this.#unattended = new Unattended(clock, unattendedMs, () => this.#goOn(unattendedMs ?? 0));
+    const { passesStart, changed = () => {}, pauseChanged = () => {}, clock, unattended } = options;
+    this.#unattended = new Unattended(clock, unattended, () => void this.#goOn(unattended));
+    const { replay } = this;
+    const keep = (line: ConsoleLine): void => this.#tellAll('Runtime', replay.keep(line));
+    this.#snapshots = new Snapshots({ client, clock, urlOf: (scriptId) => replay.urlOf(scriptId), keep });
     this.#startBreak = passesStart ? 'to-come' : 'over';
     this.#client = client;
     this.#log = log;
@@ -161,7 +167,7 @@ export class SharedTarget {
     if (this.#startBreak !== 'over' && this.#isOfStartBreak(event)) return;
     const tail = this.replay.record(event);
     if (event.method === 'Debugger.paused' || event.method === 'Debugger.resumed') {
-      this.#unattended.setPaused(this.replay.isPaused);
+      this.#unattended.setPaused(this.replay.isPaused, this.replay.pauseReason === 'Break on start');
       this.#pauseChanged();
     }
     if (event.method === 'Debugger.breakpointResolved') this.breakpoints.resolved(event.params());
@@ -173,9 +179,12 @@ export class SharedTarget {
       if (stream !== undefined && this.#seats.has(stream.seat)) stream.seat.send(tail);
       return;
     }
-    const domain = domainOf(event.method);
-    for (const seat of this.#seats) if (seat.enabled.has(domain)) seat.send(tail);
+    this.#tellAll(domainOf(event.method), tail);
     if (this.#seats.size === 0) this.#leaveInstrumentation();
+  }
+
+  #tellAll(domain: string, tail: string): void {
+    for (const seat of this.#seats) if (seat.enabled.has(domain)) seat.send(tail);
   }
 
   /** A viewer looks at this thread from now on. `send` gets events as tails. */
@@ -352,10 +361,19 @@ export class SharedTarget {
     this.#releaseConsole(RETAINED_UNWATCHED_MAX);
   }
 
-  /** The pause was held for long enough; whoever comes is told of it in the console. */
-  #goOn(afterMs: number): void {
-    this.#log.info('pause-unattended', { afterMs });
-    this.replay.note(`went on after a pause of ${afterMs / 1000} s that nobody looked at`);
+  /** Nobody looks at the pause; whoever comes is told of it in the console. */
+  async #goOn(policy: UnattendedPolicy): Promise<void> {
+    const params = this.replay.pauseParams();
+    if (params === null) return;
+    if (policy.kind === 'resume') {
+      const value = `went on after a pause of ${policy.afterMs / 1000} s that nobody looked at`;
+      this.#tellAll('Runtime', this.replay.keep({ type: 'warning', args: [{ type: 'string', value }] }));
+    } else {
+      await this.#snapshots.take(params);
+      // Whoever came meanwhile has it now.
+      if (this.#seats.size > 0) return;
+    }
+    this.#log.debug('pause-unattended', { policy: policy.kind });
     this.#tell('Debugger.resume');
   }
 

@@ -51,10 +51,11 @@ export const HOST_SETTINGS = {
   debuggerUnattended: {
     type: 'choice',
     default: 'auto',
-    choices: ['auto', 'hold', 'resume'],
+    choices: ['auto', 'hold', 'resume', 'snapshot'],
     text:
       'What happens to a program that stands while no viewer is there: `hold`; `resume` after ' +
-      '`debuggerUnattendedAfterMs`; `auto`: hold where every listener is loopback, else resume.',
+      '`debuggerUnattendedAfterMs`; `snapshot`: it goes on at once, and stack and variables are in the console of ' +
+      'whoever comes; `auto`: hold where every listener is loopback or the scope is `mine`, else resume.',
   },
   debuggerUnattendedAfterMs: {
     type: 'integer',

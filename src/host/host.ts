@@ -27,7 +27,7 @@ import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from '
 import { debuggerGroup, HOST_GROUP, routesOf } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
-import { SessionProcesses, unattendedMs } from './session-process.ts';
+import { SessionProcesses, unattendedPolicy } from './session-process.ts';
 import { appSnapshots, hostStatus, requestCounts } from './status-source.ts';
 
 export type { DebuggerHost, Host, HostDebugger, HostOptions, HostParts } from './host-parts.ts';
@@ -182,7 +182,7 @@ class Supervisor implements Host {
       mainPath: parts.sessionMainPath,
       uiFolder: parts.uiFolder,
       settingsFolder: debuggerFolder(),
-      unattendedMs: unattendedMs(config.host, this.urls),
+      unattended: (scope) => unattendedPolicy(config.host, this.urls, scope),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
       fronts: this.#fronts.linkSockets,

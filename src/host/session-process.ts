@@ -8,7 +8,7 @@ import { isLoopbackHost } from '../base/loopback.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
-import type { SessionOptions, SessionReport } from '../wire/session-messages.ts';
+import type { SessionOptions, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const KILL_AFTER_MS = 1000;
@@ -28,8 +28,8 @@ export interface SessionProcessesOptions {
   settingsFolder: string;
   auth: SessionOptions['auth'];
   auditMask: readonly string[];
-  /** How long a pause without a viewer lasts, in ms; null holds it. */
-  unattendedMs: number | null;
+  /** What becomes of a pause that nobody looks at. */
+  unattended(scope: SessionOptions['scope']): UnattendedPolicy;
   fronts: readonly string[];
   expect(process: ExpectedProcess): void;
   forget(process: string): void;
@@ -45,15 +45,17 @@ interface Running {
   ready: () => void;
 }
 
-/** How long a pause without a viewer lasts where the host listens at these URLs; null: for ever. */
-export function unattendedMs(
+/** What becomes of a pause that nobody looks at, in a host that listens at these URLs. */
+export function unattendedPolicy(
   settings: { debuggerUnattended: string; debuggerUnattendedAfterMs: number },
   urls: readonly string[],
-): number | null {
+  scope: SessionOptions['scope'],
+): UnattendedPolicy {
   const { debuggerUnattended: policy, debuggerUnattendedAfterMs: afterMs } = settings;
+  if (policy === 'snapshot' || policy === 'hold') return { kind: policy };
   const hostOf = (url: string): string => url.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-  const isHeld = policy === 'hold' || (policy === 'auto' && urls.every((url) => isLoopbackHost(hostOf(url))));
-  return isHeld ? null : afterMs;
+  const isAlone = scope === 'mine' || urls.every((url) => isLoopbackHost(hostOf(url)));
+  return policy === 'auto' && isAlone ? { kind: 'hold' } : { kind: 'resume', afterMs };
 }
 
 /** Which debuggee a session proxy is for. */
@@ -143,7 +145,7 @@ export class SessionProcesses {
       debuggerFolder: settingsFolder,
       auth,
       auditMask: [...auditMask],
-      unattendedMs: this.#options.unattendedMs,
+      unattended: this.#options.unattended(request.scope),
       pid: request.pid,
       inspectorPort: request.inspectorPort,
       breakAtStart: request.breakAtStart,

@@ -1,6 +1,12 @@
 // What the host tells a session proxy at its start, as one JSON argument. Afterwards the front says when the
 // proxy serves, a signal ends the session (SIGTERM), and over IPC the proxy tells how it stands.
 
+/** A program that stands while nobody is there. */
+export type UnattendedPolicy =
+  | { kind: 'hold' } // Stands until somebody comes.
+  | { kind: 'resume'; afterMs: number } // Goes on then.
+  | { kind: 'snapshot' }; // Goes on at once; stack and variables are kept.
+
 export interface SessionOptions {
   /** Name of the app, for titles. */
   app: string;
@@ -14,8 +20,8 @@ export interface SessionOptions {
   isLive: boolean;
   /** Whose requests the debuggee gets. */
   scope: 'everyone' | 'mine';
-  /** How long a pause without a viewer lasts, in ms; null holds it. */
-  unattendedMs: number | null;
+  /** What becomes of a pause that nobody looks at. */
+  unattended: UnattendedPolicy;
   /** Paths that end in a slash and mean the debugger: `/shop/debug/`, `/shop/server.js/debug/`. */
   basePaths: string[];
   /** Path of the app, `/shop/`. */
