@@ -1,99 +1,11 @@
 // Processes that somebody else starts join a running host: real programs, real fronts, real workers.
 
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
-
-const PRELOAD_PLACE = import.meta.url.endsWith('.ts') ? '../dist/register.cjs' : '../register.cjs';
-const PRELOAD = fileURLToPath(new URL(PRELOAD_PLACE, import.meta.url));
-
-/** A host that stops behind the programs of the test. */
-async function hostFor(t: TestContext, files: Record<string, string> = {}): Promise<RunningHost> {
-  const host = await startHost({ files });
-  t.after(async () => {
-    for (const end of running.splice(0)) await end();
-    await host.stop();
-  });
-  return host;
-}
-
-/** Asks until the answer is yes. */
-function eventually(probe: () => Promise<boolean>): Promise<true> {
-  return until(String(probe), async () => ((await probe()) ? true : undefined));
-}
-
-/** Ends what a test runs. */
-const running: (() => Promise<void>)[] = [];
-
-interface Program {
-  child: ChildProcess;
-  /** The first line that matches, now or later. */
-  line(pattern: RegExp): Promise<RegExpMatchArray>;
-  end(): Promise<void>;
-}
-
-/** Runs a program as its user would, with the preload. */
-function run(t: TestContext, host: RunningHost | { home: string }, source: string, args: string[] = []): Program {
-  const folder = mkdtempSync(join(tmpdir(), 'slipstream-join-'));
-  const file = join(folder, 'program.cjs');
-  writeFileSync(file, source);
-  const child = spawn(process.execPath, ['--require', PRELOAD, file, ...args], {
-    env: { ...process.env, SLIPSTREAM_HOME: host.home, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  const waiting = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece;
-      for (const look of waiting) look();
-    });
-  }
-  const exited = once(child, 'exit');
-  const end = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await exited;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  running.push(end);
-  t.after(end);
-  return {
-    child,
-    end,
-    line: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(text);
-          if (match === null) return;
-          waiting.delete(look);
-          resolve(match);
-        };
-        waiting.add(look);
-        void exited.then(() => {
-          look();
-          reject(new Error(`ended before it printed ${pattern}: ${text}`));
-        });
-        look();
-      }),
-  };
-}
-
-const SAYS_PID = `
-const server = require('http').createServer((request, response) => response.end(process.pid + ' ' + request.url));
-const words = process.argv.slice(2).map((word) => /^\\d+$/.test(word) ? Number(word) : word);
-server.on('error', (error) => console.log('failed ' + error.code + ' ' + error.message));
-server.listen(...words, () => console.log('listens on ' + server.address().address + ' ' + server.address().port));
-if (server.address()) console.log('at once ' + server.address().port);
-process.on('SIGTERM', () => server.close(() => console.log('closed')));
-`;
+import { eventually, hostFor, run, SAYS_PID } from './join-program.ts';
 
 async function refused(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -216,14 +128,4 @@ test('workers of a hosted app serve it, and one that is killed is not missed', a
   await eventually(async () => seen.add((await get(`${host.url}many/`)).text).size === 2);
   process.kill(Number([...seen][0]), 'SIGKILL');
   await eventually(async () => (await get(`${host.url}many/`)).text === [...seen][1]);
-});
-
-test('where no host runs, node listens itself, and a URL prefix is an error', async (t) => {
-  const home = mkdtempSync(join(tmpdir(), 'slipstream-join-'));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
-  const alone = run(t, { home }, SAYS_PID, ['0']);
-  const [, , port] = await alone.line(/listens on (\S+) (\d+)/);
-  assert.equal((await get(`http://127.0.0.1:${port}/`)).text, `${alone.child.pid} /`);
-  const prefix = run(t, { home }, SAYS_PID, ['http://*:8080/foo/']);
-  await prefix.line(/failed HOST_NOT_RUNNING/);
 });

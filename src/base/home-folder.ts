@@ -11,3 +11,8 @@ export function homeFolder(environment: NodeJS.ProcessEnv = process.env): string
   if (runtime !== undefined && runtime !== '') return join(runtime, 'slipstream');
   return join(homedir(), '.slipstream');
 }
+
+/** The home of the host that programs start in the background: below theirs, so that other hosts keep apart. */
+export function backgroundHome(home: string): string {
+  return join(home, 'background');
+}

@@ -5,7 +5,9 @@ import net from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import { HostError } from '../base/host-error.ts';
 import type { ClaimPlace, JoinReply } from '../wire/join-messages.ts';
+import { backgroundHome } from '../base/home-folder.ts';
 import type { ListeningServer } from './app-handle.ts';
+import { launchBackgroundHost, startBackgroundHost } from './background-host.ts';
 import { JoinChannel } from './join-channel.ts';
 import { JoinedServer } from './joined-server.ts';
 
@@ -14,16 +16,24 @@ const RETRY_MS_MAX = 1000;
 /** A host that is there and says nothing is not waited for again so soon: that holds everything up. */
 const SILENT_MS = 500;
 const SILENCE_PAUSE_MS = 30_000;
+/** While a lost host is looked for, one is started this often at most. */
+const LAUNCH_PAUSE_MS = 5000;
+
+/** When a host is started where none runs: `prefix`, for URL prefixes, which nobody else can serve. */
+export type HostStart = 'never' | 'prefix' | 'always';
 
 /** What became of a claim: `no-host` when nobody is there to ask. */
 export type ClaimResult =
   | { kind: 'granted'; joined: JoinedServer }
   | { kind: 'refused'; error: Error }
-  | { kind: 'no-host' };
+  | { kind: 'no-host'; reason: string };
 
 /** See the head of the file. */
 export class HostJoin {
   #home: string;
+  #start: HostStart;
+  #startFailure = '';
+  #launchAgainAtMs = 0;
   #channel: JoinChannel | null = null;
   #servers = new Map<number, JoinedServer>();
   #nextClaim = 1;
@@ -31,8 +41,9 @@ export class HostJoin {
   #retries = 0;
   #askAgainAtMs = 0;
 
-  constructor(home: string) {
+  constructor(home: string, start: HostStart) {
     this.#home = home;
+    this.#start = start;
   }
 
   /** The servers that listen. */
@@ -42,8 +53,10 @@ export class HostJoin {
 
   /** Claims a place for a server; when granted, the server has its handle. Waits for the host's answer. */
   claim(server: ListeningServer, place: ClaimPlace, backlog: number): ClaimResult {
-    const reply = this.#ask(this.#nextClaim++, place);
-    if (reply === null) return { kind: 'no-host' };
+    const claim = this.#nextClaim++;
+    let reply = this.#ask(claim, place);
+    if (reply === null && this.#mayStart(place) && this.#startHost()) reply = this.#ask(claim, place);
+    if (reply === null) return { kind: 'no-host', reason: this.#startFailure };
     if (reply.kind !== 'claimed') return { kind: 'refused', error: refusalError(reply, place) };
     const joined = new JoinedServer(server, reply, {
       place,
@@ -62,9 +75,34 @@ export class HostJoin {
   #open(): void {
     const startMs = performance.now();
     if (startMs < this.#askAgainAtMs) return;
-    this.#channel = JoinChannel.open(this.#home, () => this.#lost());
+    this.#channel = this.#find();
     const endMs = performance.now();
     if (this.#channel === null && endMs - startMs > SILENT_MS) this.#askAgainAtMs = endMs + SILENCE_PAUSE_MS;
+  }
+
+  #find(): JoinChannel | null {
+    return JoinChannel.open([this.#home, backgroundHome(this.#home)], () => this.#lost());
+  }
+
+  #mayStart(place: ClaimPlace): boolean {
+    if (process.platform === 'win32') return false;
+    return this.#start === 'always' || (this.#start === 'prefix' && place.kind === 'prefix');
+  }
+
+  /** Holds the program up until the host is there. */
+  #startHost(): boolean {
+    const found = startBackgroundHost(this.#home, () => this.#find());
+    if (typeof found === 'string') this.#startFailure = found;
+    else this.#channel = found;
+    return typeof found !== 'string';
+  }
+
+  /** As above for a program that serves already: it goes on while the host starts. */
+  #launchHost(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#launchAgainAtMs) return;
+    this.#launchAgainAtMs = nowMs + LAUNCH_PAUSE_MS;
+    launchBackgroundHost(this.#home);
   }
 
   #closed(joined: JoinedServer): void {
@@ -100,6 +138,8 @@ export class HostJoin {
       if (reply?.kind === 'claimed') joined.link(reply);
       else still.push(joined);
     }
+    const isAlone = this.#channel === null || !this.#channel.isOpen;
+    if (isAlone && still.some(({ place }) => this.#mayStart(place))) this.#launchHost();
     this.#retryLater(still);
   }
 }

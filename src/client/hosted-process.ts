@@ -8,7 +8,7 @@ import { homeFolder } from '../base/home-folder.ts';
 import { CachePurger, offerPurge } from './cache-purge.ts';
 import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
 import type { ExchangeSocket } from './exchange-socket.ts';
-import { HostJoin } from './host-join.ts';
+import { HostJoin, type HostStart } from './host-join.ts';
 import { FrontLinks } from './host-link.ts';
 import type { FrontLinksOptions } from './host-link.ts';
 import { patchJoin } from './join-listen.ts';
@@ -17,6 +17,9 @@ import { exchangeFrames } from './serve-exchange.ts';
 
 const GRACE_MS = 2000;
 const GRACE_MS_MAX = 3_600_000;
+
+/** SLIPSTREAM_JOIN -> when a host is started. `off` joins nothing. */
+const HOST_STARTS: Readonly<Record<string, HostStart>> = { found: 'never', start: 'always' };
 
 function graceMsOf(text: string | undefined): number {
   const value = Number(text);
@@ -55,7 +58,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     return true;
   }
   if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
-  patchJoin(new HostJoin(homeFolder(env)));
+  patchJoin(new HostJoin(homeFolder(env), HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'prefix'));
   return true;
 }
 

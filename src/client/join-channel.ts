@@ -35,7 +35,7 @@ function namesIn(folder: string): string[] {
 }
 
 /** Keeps the thread waiting without burning it. */
-function sleep(ms: number): void {
+export function sleepSync(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
@@ -62,11 +62,11 @@ export class JoinChannel {
   }
 
   /**
-   * Finds a host in `home` and says hello. Null: none lives, or it is of another version. `onLost` is
-   * called once, later, when the connection ends without `close`.
+   * Finds a host in one of the `homes`, in their order, and says hello. Null: none lives, or it is of another
+   * version. `onLost` is called once, later, when the connection ends without `close`.
    */
-  static open(home: string, onLost: () => void): JoinChannel | null {
-    for (const path of joinSockets(home)) {
+  static open(homes: readonly string[], onLost: () => void): JoinChannel | null {
+    for (const path of homes.flatMap(joinSockets)) {
       const socket = net.connect(path);
       const { fd } = (socket as unknown as { _handle: { fd: number } | null })._handle ?? { fd: -1 };
       const channel = new JoinChannel(socket, fd);
@@ -119,7 +119,7 @@ export class JoinChannel {
         offset += writeSync(this.#fd, bytes, offset);
       } catch (error) {
         if (codeOf(error) !== 'EAGAIN' || performance.now() > endMs) throw error;
-        sleep(1);
+        sleepSync(1);
       }
     }
   }
@@ -140,7 +140,7 @@ export class JoinChannel {
       } catch (error) {
         if (codeOf(error) !== 'EAGAIN' || performance.now() > endMs) throw error;
         // The answer usually comes within the first few tenths of a millisecond.
-        sleep(waits++ < 10 ? 0.1 : 1);
+        sleepSync(waits++ < 10 ? 0.1 : 1);
       }
     }
   }

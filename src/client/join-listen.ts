@@ -68,7 +68,8 @@ class JoinListen {
     } else if (result.kind === 'refused') {
       fail(server, result.error);
     } else {
-      const message = `cannot listen on ${prefix}: no host runs; start one with "slipstream serve"`;
+      const why = result.reason === '' ? 'start one with "slipstream serve"' : `one was started: ${result.reason}`;
+      const message = `cannot listen on ${prefix}: no host runs; ${why}`;
       fail(server, new HostError('HOST_NOT_RUNNING', message));
     }
   }
@@ -82,7 +83,15 @@ class JoinListen {
     const result = this.#join.claim(server, this.#isWorker ? { ...place, cluster } : place, backlog);
     if (result.kind === 'refused') fail(server, result.error);
     else if (result.kind === 'granted') this.#tell(server);
+    else if (result.reason !== '') this.#warn(result.reason);
     return result.kind !== 'no-host';
+  }
+
+  #warn(reason: string): void {
+    process.emitWarning(`no host could be started, so this process listens itself: ${reason}`, {
+      type: 'SlipstreamWarning',
+      code: 'SLIPSTREAM_HOST_NOT_STARTED',
+    });
   }
 
   #tell(server: ListeningServer): void {

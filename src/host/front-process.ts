@@ -255,6 +255,7 @@ export class FrontProcess {
     if (child !== this.#child || this.#state.kind !== 'starting') return;
     this.#state = { kind: 'opening' };
     for (const id of this.#unlistened) this.#sendListener(id);
+    if (this.#unlistened.size === 0) this.#settleStart();
   }
 
   #sendListener(id: number): void {
@@ -273,6 +274,10 @@ export class FrontProcess {
   #listening(id: number): void {
     this.#settleAdded(id, null);
     this.#unlistened.delete(id);
+    this.#settleStart();
+  }
+
+  #settleStart(): void {
     if (this.#unlistened.size > 0 || this.#state.kind !== 'opening') return;
     this.#state = { kind: 'serving' };
     this.#options.onServing();

@@ -89,6 +89,16 @@ export const HOST_SETTINGS = {
     default: [],
     text: 'Listeners, as they stand in `listen`, whose connections begin with a PROXY protocol header (v1 or v2).',
   },
+  joinedIdleTimeoutMs: {
+    type: 'integer',
+    default: 10_000,
+    min: 100,
+    max: 86_400_000,
+    unit: 'ms',
+    text:
+      'How long a host that a program started in the background lives without a program. Stands in ' +
+      '`background/slipstream.yml` in SLIPSTREAM_HOME.',
+  },
   drainTimeoutMs: {
     type: 'integer',
     default: 5000,

@@ -85,6 +85,8 @@ export interface HostOptions {
   clock: Clock;
   log: Log;
   parts: HostParts;
+  /** No process has joined for `joinedIdleTimeoutMs`: only for hosts that were started for such. */
+  onJoinedIdle?: () => void;
 }
 
 /** A running host. */

@@ -196,7 +196,7 @@ class Supervisor implements Host {
   }
 
   #createJoins(): JoinServer {
-    const { parts, clock, log } = this.#options;
+    const { parts, config, onJoinedIdle, clock, log } = this.#options;
     return new JoinServer({
       path: join(this.#bound.run.folder, JOIN_SOCKET),
       fronts: this.#fronts.linkSockets,
@@ -211,6 +211,7 @@ class Supervisor implements Host {
         settled: () => this.#fronts.report(),
       },
       onChange: () => this.#sendRoutes(),
+      ...(onJoinedIdle && { idle: { afterMs: config.host.joinedIdleTimeoutMs, end: onJoinedIdle } }),
       clock,
       log,
     });

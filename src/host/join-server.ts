@@ -3,7 +3,7 @@
 
 import { chmodSync } from 'node:fs';
 import * as net from 'node:net';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
@@ -42,6 +42,8 @@ export interface JoinServerOptions {
   front: JoinFront;
   /** Routes and groups changed. */
   onChange(): void;
+  /** Nobody had a place for so long. Called once. */
+  idle?: { afterMs: number; end(): void };
   clock: Clock;
   log: Log;
 }
@@ -60,6 +62,7 @@ export class JoinServer {
   #listeners: JoinListener[] = [];
   #server: net.Server | null = null;
   #sockets = new Set<net.Socket>();
+  #idle: Timer | null = null;
 
   constructor(options: JoinServerOptions) {
     this.#options = options;
@@ -80,15 +83,27 @@ export class JoinServer {
     if (process.platform !== 'win32') chmodSync(path, 0o600);
     server.on('error', (error) => log.warn('join-failed', { reason: messageOf(error) }));
     this.#server = server;
+    this.#watchIdle();
   }
 
   /** Hangs up on everybody and closes what was bound for them. */
   close(): void {
+    this.#idle?.stop();
     this.#server?.close();
     this.#server = null;
     for (const socket of this.#sockets) socket.destroy();
     for (const { bound } of this.#listeners) bound.handle.close();
     this.#listeners = [];
+  }
+
+  #watchIdle(): void {
+    const { idle, clock } = this.#options;
+    this.#idle?.stop();
+    if (idle === undefined || this.#server === null || this.#claims.all.length > 0) return;
+    this.#idle = clock.after(idle.afterMs, () => {
+      this.close();
+      idle.end();
+    });
   }
 
   /** Listeners that were bound on demand. */
@@ -132,6 +147,7 @@ export class JoinServer {
     const { prefix, listener, isNew } = this.#place(place);
     const { bound, address } = listener;
     const hold = this.#claims.add({ owner, claim, ...from, place, prefix, listener });
+    this.#watchIdle();
     front.expect(hold.process);
     onChange();
     try {
@@ -235,6 +251,7 @@ export class JoinServer {
   #forget(hold: Hold): void {
     this.#claims.remove(hold);
     this.#options.front.forget(hold.process.id);
+    this.#watchIdle();
   }
 
   #end(hold: Hold): void {

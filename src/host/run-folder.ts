@@ -9,7 +9,8 @@ import { HostError } from '../base/host-error.ts';
 /** Unix socket paths are cut at about 104 bytes on some systems; the longest name below is 12 long. */
 const FOLDER_BYTES_MAX = 90;
 
-export { homeFolder } from '../base/home-folder.ts';
+export { backgroundHome, homeFolder } from '../base/home-folder.ts';
+export { takeHostLock } from './host-lock.ts';
 
 /**
  * Makes the private folder `home` and this host's run folder in it.
@@ -68,7 +69,8 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function makePrivate(folder: string): void {
+/** Makes a folder that only this user can enter. @throws HostError HOME_UNSAFE */
+export function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const found = lstatSync(folder);
   if (process.platform === 'win32') return;

@@ -4,7 +4,7 @@
 import * as net from 'node:net';
 import { join } from 'node:path';
 import { HostError, messageOf } from '../base/host-error.ts';
-import { homeFolder, runFolders } from '../host/run-folder.ts';
+import { backgroundHome, homeFolder, runFolders } from '../host/run-folder.ts';
 import { CONTROL_LINE_BYTES_MAX, CONTROL_SOCKET } from '../wire/control-messages.ts';
 import type { ControlReply, ControlRequest } from '../wire/control-messages.ts';
 
@@ -20,7 +20,10 @@ export interface AskOptions {
 /** The control socket of the host. @throws HostError HOST_NOT_RUNNING, HOST_AMBIGUOUS */
 export function findControlSocket(pid?: number): string {
   const home = homeFolder();
-  const folders = runFolders(home);
+  const own = runFolders(home);
+  // Where nobody serves, the host that a program started is meant.
+  const isAsked = own.size > 0 && (pid === undefined || own.has(pid));
+  const folders = isAsked ? own : runFolders(backgroundHome(home));
   if (pid !== undefined) {
     const folder = folders.get(pid);
     if (folder !== undefined) return join(folder, CONTROL_SOCKET);

@@ -49,19 +49,22 @@ export interface RunOptions {
   /** The file that `config` was read from, if it was named. */
   configFile?: string | undefined;
   json: boolean;
+  /** No process has joined for a while. */
+  onJoinedIdle?: () => void;
 }
 
 /**
  * Runs a host until a signal stops it; the process ends then.
  * @throws HostError what {@link startHost} throws.
  */
-export async function runHost({ root, config, configFile, json }: RunOptions): Promise<void> {
+export async function runHost({ root, config, configFile, json, onJoinedIdle }: RunOptions): Promise<void> {
   process.title = 'slipstream host';
   // Whoever read our output may leave before we do.
   process.stdout.on('error', () => process.stdout.destroy());
   const log = createLog({ json, write: boundedOutput(process.stdout) });
   const parts = hostParts();
-  const host = await startHost({ root, config, configFile, json, log, clock: systemClock, parts });
+  const idle = onJoinedIdle && { onJoinedIdle };
+  const host = await startHost({ root, config, configFile, json, log, clock: systemClock, parts, ...idle });
   const service = new ServiceNotify({ environment: process.env, pid: process.pid, clock: systemClock, log });
   stopOnSignals(host, log, service);
   if (json) log.info('ready', { urls: host.urls.join(' ') });
