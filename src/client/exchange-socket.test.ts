@@ -80,6 +80,22 @@ test('ExchangeSocket.setTimeout counts from the last traffic and can be taken ba
   assert.equal(fired, 1);
 });
 
+test('keepAliveTimeout other than the default ends an idle channel and its client', async (t) => {
+  const { link, server } = await serve(t, (_, response) => response.end('done'));
+  server.keepAliveTimeout = 5;
+  const channel = link.open();
+  assert.equal((await channel.request().answer()).body, 'done');
+  await channel.until(() => channel.closes === 1);
+  assert.deepEqual(channel.resets, []);
+});
+
+test('resetAndDestroy tells the front to reset the client', async (t) => {
+  const { link } = await serve(t, (request) => request.socket.resetAndDestroy());
+  const channel = link.open().request();
+  await channel.until(() => channel.resets.length === 1);
+  assert.deepEqual(channel.resets, [RESET_REASON.APP_RESET]);
+});
+
 test('ExchangeSocket counts bytes and takes the calls that mean nothing here', async (t) => {
   const { link } = await serve(t, (request, response) => {
     const { socket } = request;

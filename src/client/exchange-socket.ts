@@ -4,12 +4,11 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import net from 'node:net';
 import { Duplex } from 'node:stream';
 import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { LINK, RESET_REASON, type Origin } from '../wire/link-messages.ts';
 import { asBuffer, isByteText } from './byte-text.ts';
-import { familyOf, highWaterMarkOf } from './socket-traits.ts';
+import { highWaterMarkOf, SocketFacade } from './socket-facade.ts';
 import { answerMeta } from './answer-meta.ts';
 import { stepChannel, type ChannelEvent, type ChannelState } from './channel-state.ts';
 import { ChannelWriter, destroyedError } from './channel-writer.ts';
@@ -40,6 +39,8 @@ interface StreamStates {
   _readableState: { ended: boolean };
 }
 
+/** Node's `server.keepAliveTimeout` of a program that sets none. */
+const KEEP_ALIVE_DEFAULT_MS = 5000;
 const CREDIT_PORTION_BYTES = CREDIT_WINDOW_BYTES / 2;
 
 function onResponsePrefinish(this: ServerResponse): void {
@@ -47,7 +48,7 @@ function onResponsePrefinish(this: ServerResponse): void {
 }
 
 /** See the head of the file. Made by serve-exchange.ts, which hands it the frames of its channel. */
-export class ExchangeSocket extends Duplex {
+export class ExchangeSocket extends SocketFacade {
   readonly channel: number;
   /** User code that a frame sets off runs in here, as node runs it in the scope of its parser. */
   readonly scope = new AsyncResource('HTTPINCOMINGMESSAGE', { requireManualDestroy: true });
@@ -66,7 +67,6 @@ export class ExchangeSocket extends Duplex {
 
   #link: ExchangeLink;
   #writer: ChannelWriter;
-  #origin: Origin;
   #state: ChannelState = 'idle';
   /** Bytes mean nothing to us any more: set by an upgrade, also true when the tunnel is gone. */
   #isRaw = false;
@@ -80,14 +80,15 @@ export class ExchangeSocket extends Duplex {
   #isTimeoutForIdle = false;
   /** The head of the answer has not gone out. */
   #isMetaDue = false;
+  /** What the front hears when the program destroys the socket. */
+  #abortReason: number = RESET_REASON.APP_ABORTED;
 
   constructor(server: Server, link: ExchangeLink, channel: number, origin: Origin) {
-    super({ allowHalfOpen: true, ...highWaterMarkOf(server) });
+    super(origin, { allowHalfOpen: true, ...highWaterMarkOf(server) });
     this.server = server;
     this.channel = channel;
     this.#link = link;
     this.#writer = new ChannelWriter(link, channel);
-    this.#origin = origin;
   }
 
   // Exchanges.
@@ -333,7 +334,7 @@ export class ExchangeSocket extends Duplex {
     const writer = this.#link.writer;
     const isFinished = this.#state === 'tunnel' && this.writableFinished;
     if (this.isIdle || isFinished) writer.empty(LINK.CLOSE, this.channel);
-    else if (this.#state !== 'gone') writer.number(LINK.RESET, this.channel, RESET_REASON.APP_ABORTED);
+    else if (this.#state !== 'gone') writer.number(LINK.RESET, this.channel, this.#abortReason);
     this.#step('gone');
     this.#link.release(this.channel);
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -343,13 +344,15 @@ export class ExchangeSocket extends Duplex {
     if (this.onClosed !== null) process.nextTick(this.onClosed);
   }
 
+  /** The client's connection is reset, too. */
   resetAndDestroy(): this {
+    this.#abortReason = RESET_REASON.APP_RESET;
     return this.destroy();
   }
 
   // What programs ask a socket.
 
-  /** Ms without traffic until 'timeout' while an exchange is under way; idle ones are the front's. */
+  /** Ms without traffic until 'timeout'. */
   setTimeout(timeoutMs: number, callback?: () => void): this {
     if (callback !== undefined) {
       if (timeoutMs === 0) this.removeListener('timeout', callback);
@@ -362,7 +365,7 @@ export class ExchangeSocket extends Duplex {
     this.timeout = timeoutMs;
     // Node sets its keep-alive time between exchanges, and the server's own before the first.
     this.#isTimeoutForIdle = this.#state === 'idle' && this.#request !== null;
-    if (timeoutMs > 0 && this.#state !== 'idle' && this.#state !== 'gone') this.#arm();
+    if (timeoutMs > 0 && this.#mayExpire) this.#arm();
     return this;
   }
 
@@ -371,42 +374,15 @@ export class ExchangeSocket extends Duplex {
     else this.#timer.refresh();
   }
 
+  /** Between exchanges the front's limit holds, unless the program chose one other than node's default. */
+  get #mayExpire(): boolean {
+    if (this.#state === 'idle') return this.#request !== null && this.server.keepAliveTimeout !== KEEP_ALIVE_DEFAULT_MS;
+    return this.#state !== 'gone';
+  }
+
   readonly #expire = (): void => {
-    if (this.#state !== 'idle' && this.#state !== 'gone') this.emit('timeout');
+    if (this.#mayExpire) this.emit('timeout');
   };
-
-  address(): net.AddressInfo {
-    const { localAddress, localPort } = this.#origin;
-    return { address: localAddress, port: localPort, family: familyOf(localAddress) };
-  }
-
-  get remoteAddress(): string {
-    return this.#origin.remoteAddress;
-  }
-
-  get remotePort(): number {
-    return this.#origin.remotePort;
-  }
-
-  get remoteFamily(): string {
-    return familyOf(this.#origin.remoteAddress);
-  }
-
-  get localAddress(): string {
-    return this.#origin.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#origin.localPort;
-  }
-
-  get localFamily(): string {
-    return familyOf(this.#origin.localAddress);
-  }
-
-  get encrypted(): boolean {
-    return this.#origin.encrypted;
-  }
 
   get bytesRead(): number {
     return this.#bytesRead;
@@ -415,33 +391,8 @@ export class ExchangeSocket extends Duplex {
   get bytesWritten(): number {
     return this.#writer.sentBytes;
   }
-
-  get pending(): boolean {
-    return false;
-  }
-
-  // The client's connection is the front's business: these change nothing.
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
 }
 
-// Programs ask `socket instanceof net.Socket` and call what it inherits (destroySoon, readyState). Its
-// constructor, which wants a handle, is not run.
-Object.setPrototypeOf(ExchangeSocket.prototype, net.Socket.prototype);
 Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
   configurable: true,
   get(this: ExchangeSocket) {

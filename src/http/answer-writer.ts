@@ -47,6 +47,11 @@ export class AnswerWriter implements ResponseSink {
     return this.#state;
   }
 
+  /** The end of the connection shows a client that the answer is not whole. */
+  get isDelimited(): boolean {
+    return this.#state === 'none' || this.#framing === 'chunked' || this.#framing === 'as-is-length';
+  }
+
   /** The client has been told to go on with its body. */
   get hasContinued(): boolean {
     return this.#hasContinued;

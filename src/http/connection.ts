@@ -320,6 +320,14 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     if (isBetween || this.#writing === 'tunnel') this.#finish();
   }
 
+  breakOff(): void {
+    this.#step('finish');
+    this.#input.clear();
+    this.#output.flush();
+    this.#socket.destroySoon();
+    this.#exchange.clientGone();
+  }
+
   /** A reset, so that a body that ends with the connection does not seem whole. */
   abort(): void {
     this.#step('finish');
@@ -420,25 +428,13 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
       sendProgress: this.#output.sendProgress,
       isHalfClosed: this.#input.isEnded && this.#isAnswerDue,
     });
-    switch (overdue) {
-      case 'nothing':
-        return;
-      case 'head':
-        this.#refuseUnread(408, 'REQUEST_TIMED_OUT', 'The head of the request did not arrive in time.');
-        break;
-      case 'body':
-        this.#failBody(BODY_TOO_SLOW);
-        break;
-      case 'request':
-        this.#finish();
-        break;
-      case 'close':
-        this.#socket.destroy();
-        break;
-      case 'stalled':
-        this.abort();
-        break;
-    }
+    if (overdue === 'nothing') return;
+    if (overdue === 'head') {
+      this.#refuseUnread(408, 'REQUEST_TIMED_OUT', 'The head of the request did not arrive in time.');
+    } else if (overdue === 'body') this.#failBody(BODY_TOO_SLOW);
+    else if (overdue === 'request') this.#finish();
+    else if (overdue === 'close') this.#socket.destroy();
+    else this.abort();
     this.#settle();
   }
 

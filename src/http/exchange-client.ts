@@ -33,6 +33,8 @@ export interface ExchangeClient extends AnswerClient {
   closeBehind(): void;
   /** Cut the connection: the answer cannot be completed. */
   abort(): void;
+  /** End it behind what is out, as a server of node's that destroys its socket. */
+  breakOff(): void;
   /** There is something to write or to give back at the end of the turn. */
   finishSoon(): void;
 }

@@ -1,5 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { LINK, RESET_REASON } from '../wire/link-messages.ts';
 import { withFront } from './front.test.support.ts';
@@ -196,20 +197,20 @@ test('more bytes than Content-Length do not reach the client', () =>
     await app.frame(LINK.RESET, channel);
   }));
 
-test('an exchange that ends too soon answers 502 while nothing was sent, else it is cut', () =>
+test('an exchange that ends too soon ends the connection where the answer stands', () =>
   withFront({}, async ({ join, client }) => {
     const app = await join();
     const browser = client();
     browser.get('/');
     const { channel } = await app.request();
     app.end(channel);
-    assert.match(await browser.until('UPSTREAM_LOST'), /^HTTP\/1.1 502/);
+    assert.equal(await browser.rest(), '');
     const second = client();
     second.get('/');
     const next = await app.request();
     app.data(next.channel, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab');
     app.end(next.channel);
-    assert.equal(await second.closed, 'reset');
+    assert.match(await second.rest(), /\r\n\r\nab$/);
   }));
 
 test('the loss of a process answers 502 or cuts, and asks for another one', () =>
@@ -230,17 +231,44 @@ test('the loss of a process answers 502 or cuts, and asks for another one', () =
     await events.next(({ kind }) => kind === 'activate');
   }));
 
-test('RESET of the app answers 502, unless its server had just closed: then another process serves', () =>
+test('an app that destroys its socket ends the connection where the answer stands', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    const heads = ['', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'];
+    for (const head of heads) {
+      const browser = client();
+      browser.get('/');
+      const { channel } = await app.request();
+      if (head !== '') app.writer.latin1(LINK.DATA, channel, [], head);
+      app.writer.number(LINK.RESET, channel, RESET_REASON.APP_ABORTED);
+      const got = await browser.rest();
+      if (head === '') assert.equal(got, '');
+      else assert.match(got, /\r\n\r\n2\r\nhi\r\n$/);
+    }
+  }));
+
+test('a broken off body that ends with the connection is reset, and so is what the app resets', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    for (const reason of [RESET_REASON.APP_ABORTED, RESET_REASON.APP_RESET]) {
+      const browser = client();
+      const failed = once(browser.socket, 'error') as Promise<[NodeJS.ErrnoException]>;
+      const version = reason === RESET_REASON.APP_ABORTED ? '1.0' : '1.1';
+      browser.socket.write(`GET / HTTP/${version}\r\nHost: x\r\n\r\n`);
+      const { channel } = await app.request();
+      app.writer.latin1(LINK.DATA, channel, [], 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n');
+      await browser.until('hi');
+      app.writer.number(LINK.RESET, channel, reason);
+      assert.equal((await failed)[0].code, 'ECONNRESET');
+    }
+  }));
+
+test('RESET because its server had just closed lets another process serve', () =>
   withFront({}, async ({ join, client, front }) => {
     const app = await join('p1');
-    const browser = client();
-    browser.get('/');
-    let { channel } = await app.request();
-    app.writer.number(LINK.RESET, channel, RESET_REASON.APP_ABORTED);
-    assert.match(await browser.until('UPSTREAM_LOST'), /^HTTP\/1.1 502/);
     const second = client();
     second.get('/again');
-    ({ channel } = await app.request());
+    const { channel } = await app.request();
     const other = await join('p2');
     front.retire('p1');
     app.writer.number(LINK.RESET, channel, RESET_REASON.NO_SERVER);
@@ -251,7 +279,7 @@ test('RESET of the app answers 502, unless its server had just closed: then anot
     await second.until('served');
   }));
 
-test('CLOSE behind an answer closes the connection, in front of one it answers 502', () =>
+test('CLOSE behind an answer closes the connection, and with END in front of one, too', () =>
   withFront({}, async ({ join, client }) => {
     const app = await join();
     const browser = client();
@@ -264,8 +292,29 @@ test('CLOSE behind an answer closes the connection, in front of one it answers 5
     const second = client();
     second.get('/');
     const { channel } = await app.request();
+    app.writer.empty(LINK.END, channel);
     app.writer.empty(LINK.CLOSE, channel);
-    assert.match(await second.rest(), /^HTTP\/1.1 502 .*Connection: close/s);
+    assert.equal(await second.rest(), '');
+  }));
+
+test('a request that met the CLOSE of an idle channel is served on another one', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    const browser = client();
+    browser.get('/a');
+    const first = await app.request();
+    app.answer(first.channel, 'one');
+    await browser.until('one');
+    browser.get('/b');
+    const crossed = await app.request();
+    assert.equal(crossed.channel, first.channel);
+    app.writer.empty(LINK.CLOSE, first.channel);
+    app.writer.number(LINK.RESET, first.channel, RESET_REASON.NO_SERVER);
+    const again = await app.request();
+    assert.notEqual(again.channel, first.channel);
+    assert.equal(again.request.target, '/b');
+    app.answer(again.channel, 'two');
+    assert.match(await browser.rest(), /Connection: close\r\n.*two$/s);
   }));
 
 test('Connection: close of the app is passed on and obeyed', () =>

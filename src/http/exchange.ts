@@ -21,6 +21,7 @@ import { renderFailure } from './error-page.ts';
 import { forwardedFields } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 import { divertedTarget, type Destination, type FrontContext, type RouteTarget } from './front-context.ts';
+import { KeptChannels } from './kept-channels.ts';
 import { acceptOf, linkRequest } from './link-request.ts';
 import type { ProcessGroup, Waiter } from './group.ts';
 import { tooLong } from './request-body.ts';
@@ -57,8 +58,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #group: ProcessGroup | null = null;
   /** Of the exchange, or of the last one. */
   #channel: UpstreamChannel | null = null;
-  /** Channels on other links, kept for further requests. */
-  #otherChannels: Map<Upstream, UpstreamChannel> | null = null;
+  #kept = new KeptChannels();
   /** Bytes of the channel that the client has not taken yet. */
   #owed = 0;
   /** A late decision is known by it. */
@@ -79,7 +79,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   /** The channel takes no body bytes now. */
   get isFull(): boolean {
-    return this.#channel !== null && this.#channel.isFull;
+    return this.#channel?.isFull === true;
   }
 
   /** Takes a request. Everything else follows from it. */
@@ -133,8 +133,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     this.#gate.leave();
     this.#channel?.close();
     this.#channel = null;
-    for (const channel of this.#otherChannels?.values() ?? []) channel.close();
-    this.#otherChannels = null;
+    this.#kept.close();
   }
 
   /** A piece of the request body. */
@@ -294,11 +293,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #channelOn(link: Upstream): UpstreamChannel {
     const last = this.#channel;
     if (last !== null && last.link === link) return last;
-    if (last !== null) (this.#otherChannels ??= new Map<Upstream, UpstreamChannel>()).set(last.link, last);
-    const known = this.#otherChannels?.get(link);
-    if (known !== undefined) this.#otherChannels!.delete(link);
-    this.#channel = known ?? link.open(this);
-    return this.#channel;
+    if (last !== null) this.#kept.keep(last);
+    return (this.#channel = this.#kept.take(link) ?? link.open(this));
   }
 
   /** Leaves wherever it is, without an answer. */
@@ -379,16 +375,11 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     // The channel lives on, but with this reader there is nothing more to read.
     this.#reader = new ResponseReader(this.#gate);
     this.#state = 'idle';
-    this.#lost('The app ended the exchange before it answered.');
+    this.#brokenOff();
   }
 
   channelClosed(): void {
     this.#client.closeBehind();
-    if (this.#state !== 'served') return;
-    const isWhole = this.#reader.finish() === 'ended';
-    this.#withdraw(RESET_REASON.CLIENT_GONE);
-    if (isWhole) this.#over();
-    else this.#lost('The app closed the connection before it answered.');
   }
 
   channelMeta(meta: AnswerMeta): void {
@@ -396,10 +387,16 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   channelReset(reason: number): void {
-    const isUntouched = reason === RESET_REASON.NO_SERVER && this.#writer.state === 'none'
-      && this.#state === 'served' && this.#isReplayable();
+    // The process closed its server while the request was on its way: another one may serve it.
+    const isUntouched = reason === RESET_REASON.NO_SERVER && this.#writer.state === 'none' && this.#state === 'served'
+      && this.#client.isBodyWhole && this.#head!.body.kind === 'none' && this.#lookups < LOOKUPS_MAX;
+    // An answer that is out whole stands; what it came on is closed, as the program wants it.
+    const isGivenUp = reason === RESET_REASON.APP_ABORTED || reason === RESET_REASON.APP_RESET;
+    if (isGivenUp && this.#writer.state === 'ended') this.#client.closeBehind();
     if (!this.#channelGone().isBroken) return;
     if (isUntouched) this.#lookUp();
+    else if (reason === RESET_REASON.APP_ABORTED) this.#brokenOff();
+    else if (reason === RESET_REASON.APP_RESET) this.#client.abort();
     else this.#lost('The app broke the exchange off before it answered.');
   }
 
@@ -417,12 +414,9 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   /** A channel of this connection is gone: maybe one between two requests, maybe that of the exchange. */
   #channelGone(): { isBroken: boolean } {
-    for (const [link, channel] of this.#otherChannels ?? []) {
-      if (channel.state === 'gone') this.#otherChannels!.delete(link);
-    }
+    this.#kept.sweep();
     if (this.#channel === null || this.#channel.state !== 'gone') return { isBroken: false };
-    const isTunnel = this.#state === 'tunnel';
-    const isBroken = this.#state === 'served';
+    const [isTunnel, isBroken] = [this.#state === 'tunnel', this.#state === 'served'];
     if (isTunnel || isBroken) this.#state = 'idle';
     if (isBroken && this.#writer.state === 'ended') {
       this.#dropChannel();
@@ -434,9 +428,11 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     return { isBroken };
   }
 
-  /** The process closed its server while the request was on its way: another one may serve it. */
-  #isReplayable(): boolean {
-    return this.#client.isBodyWhole && this.#head!.body.kind === 'none' && this.#lookups < LOOKUPS_MAX;
+  /** The program gave the client up. A body that ends with the connection must not seem whole. */
+  #brokenOff(): void {
+    if (this.#writer.state === 'none' && this.#gate.answerInstead()) this.#over();
+    else if (this.#writer.isDelimited) this.#client.breakOff();
+    else this.#client.abort();
   }
 
   /** The app will not answer, or not to the end. */

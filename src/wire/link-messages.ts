@@ -64,12 +64,14 @@ export const LINK = {
 export const RESET_REASON = {
   /** The client went away or the front gave up on it. */
   CLIENT_GONE: 1,
-  /** The app destroyed the socket or the request. */
+  /** The app destroyed the socket or the request: the client's connection ends where the answer stands. */
   APP_ABORTED: 2,
   /** No server of the process listens for the request. */
   NO_SERVER: 3,
   /** A bound was hit; the exchange cannot go on. */
   LIMIT: 4,
+  /** The app reset the socket: the client's connection is reset, too. */
+  APP_RESET: 5,
 } as const;
 
 export interface Hello {
