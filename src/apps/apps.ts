@@ -16,7 +16,7 @@ import type { DebugOptions } from './app-command.ts';
 import type { App, AppSettingsSource } from './app-config.ts';
 import type { ProcessWatcher } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
-import type { Debuggee, PoolOptions } from './pool-options.ts';
+import type { Debuggee, LiveProcesses, PoolOptions } from './pool-options.ts';
 import type { RequestCounts } from './usage-watch.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -118,7 +118,7 @@ export interface Apps {
    * Opens the inspector of a process that serves; it goes on serving. `kill` of the result leaves it alone.
    * @throws HostError DEBUGGER_NOT_RUNNING, DEBUGGEE_UNREACHABLE, ROUTE_NOT_FOUND
    */
-  openInspector(app: App, pid: number | undefined): Promise<Debuggee & { port: number }>;
+  openInspector(app: App, pid: number | undefined): Promise<LiveProcesses>;
   /** The requests that waited for the group are gone. */
   deactivate(group: string): void;
   /** Ends all processes: SIGTERM now, SIGKILL to their groups after `graceMs`. Nothing is started again. */
@@ -298,7 +298,7 @@ class AppRoom implements Apps {
     return this.#poolOf(app).startDebuggee(options);
   }
 
-  async openInspector(app: App, pid: number | undefined): Promise<Debuggee & { port: number }> {
+  async openInspector(app: App, pid: number | undefined): Promise<LiveProcesses> {
     return this.#poolOf(app).openInspector(pid);
   }
 

@@ -37,25 +37,45 @@ export interface PoolOptions {
   altered(app: App | undefined): void;
 }
 
+/** Regular processes whose inspectors are open; they go on as such. */
+export interface LiveProcesses extends Debuggee {
+  /** Of the first one, whose pid it is. */
+  port: number;
+  others: { pid: number; port: number }[];
+}
+
 /**
- * Opens the inspector of a regular process: the one with this pid, or any that serves. It stays a regular one.
- * @throws HostError DEBUGGER_NOT_RUNNING when there is no such process, DEBUGGEE_UNREACHABLE
+ * Opens the inspectors of regular processes: of the one with this pid, or of all that serve. `exited` is that of the
+ * last of them. @throws HostError DEBUGGER_NOT_RUNNING when there is none, DEBUGGEE_UNREACHABLE
  */
 export async function openLive(
   app: string,
   regular: Iterable<AppProcess>,
   pid: number | undefined,
-): Promise<Debuggee & { port: number }> {
-  for (const process of regular) {
-    const isAsked = pid === undefined || process.pid === pid;
-    if (!isAsked || process.pid === undefined || process.state.kind !== 'ready') continue;
-    const port = await process.inspector.open(process.pid);
-    const live = debuggeeOf(process, process.pid);
-    // What was attached to a running process leaves it running.
-    return { ...live, port, kill: () => Promise.resolve(process.inspector.forget()) };
+): Promise<LiveProcesses> {
+  const asked = [...regular].filter((process) => {
+    return process.state.kind === 'ready' && (pid === undefined || process.pid === pid);
+  });
+  const tried = await Promise.allSettled(
+    asked.map(async (process) => ({ process, pid: process.pid!, port: await process.inspector.open(process.pid!) })),
+  );
+  const opened = tried.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const [first, ...others] = opened;
+  if (first === undefined) {
+    for (const result of tried) if (result.status === 'rejected') throw result.reason;
+    const which = pid === undefined ? '' : ` with pid ${pid}`;
+    throw new HostError('DEBUGGER_NOT_RUNNING', `app "${app}" has no process${which} that serves requests`);
   }
-  const which = pid === undefined ? '' : ` with pid ${pid}`;
-  throw new HostError('DEBUGGER_NOT_RUNNING', `app "${app}" has no process${which} that serves requests`);
+  return {
+    ...debuggeeOf(first.process, first.pid),
+    port: first.port,
+    others: others.map((other) => ({ pid: other.pid, port: other.port })),
+    exited: Promise.all(opened.map(({ process }) => process.exited)).then((reports) => reports.at(-1)!),
+    // What was attached to a running process leaves it running.
+    async kill() {
+      for (const { process } of opened) process.inspector.forget();
+    },
+  };
 }
 
 const DEBUGGEE_KILL_AFTER_MS = 500;

@@ -23,7 +23,7 @@ import type { DebugOptions } from './app-command.ts';
 import type { App } from './app-config.ts';
 import type { AppProcess } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
-import type { Debuggee, OnProcessChanged, PoolOptions } from './pool-options.ts';
+import type { Debuggee, LiveProcesses, OnProcessChanged, PoolOptions } from './pool-options.ts';
 import type { ProcessState } from './process-state.ts';
 import type { Failure } from '../wire/front-messages.ts';
 
@@ -111,7 +111,7 @@ export class Pool {
   }
 
   /** See {@link openLive}. */
-  openInspector(pid: number | undefined): Promise<Debuggee & { port: number }> {
+  openInspector(pid: number | undefined): Promise<LiveProcesses> {
     return openLive(this.#app.name, this.#crew.regular, pid);
   }
 

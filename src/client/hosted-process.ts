@@ -7,6 +7,7 @@ import { isMainThread } from 'node:worker_threads';
 import { homeFolder } from '../base/home-folder.ts';
 import { CachePurger, offerPurge } from './cache-purge.ts';
 import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
+import { handDebuggerOn, offerToDebugger } from './debug-children.ts';
 import type { ExchangeSocket } from './exchange-socket.ts';
 import { HostJoin, type HostStart } from './host-join.ts';
 import { FrontLinks } from './host-link.ts';
@@ -36,8 +37,9 @@ function endAbandoned(graceMs: number, reason: string): void {
  * A debuggee whose port was taken in the last moment would run on without its breakpoints. It ends before the
  * program's first line instead; node has said why on stderr, and the host starts it on another port.
  */
-function endWithoutInspector(): void {
+function startDebuggee(linkSocket: string, env: NodeJS.ProcessEnv): void {
   if (process.getBuiltinModule('node:inspector').url() === undefined) process.exit(1);
+  handDebuggerOn(linkSocket, env);
 }
 
 /**
@@ -47,12 +49,13 @@ function endWithoutInspector(): void {
 export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   if (isListenPatched()) return true;
   if (!isMainThread) return false;
+  offerToDebugger(env);
   const paths = (env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter).filter((path) => path !== '');
   const key = env['SLIPSTREAM_KEY'];
   if (paths.length > 0 && key !== undefined) {
     // Whoever opens the inspector later gets a free port: many processes would meet at the usual one.
     if (!process.execArgv.some((word) => word.startsWith('--inspect'))) process.debugPort = 0;
-    else if (!isClusterWorker()) endWithoutInspector();
+    else if (!isClusterWorker()) startDebuggee(paths[0]!, env);
     delete env['SLIPSTREAM_KEY'];
     serveApp(paths, key, env);
     return true;

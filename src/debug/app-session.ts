@@ -8,7 +8,7 @@ import { HostError, messageOf, type ErrorCode } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
 import { answerWith, failurePage, KILLED_TEXT, NOT_RUNNING_TEXT, refusal } from './debug-answer.ts';
-import type { Debuggee, DebuggerHost, SessionProxyProcess } from './debug-host.ts';
+import type { Debuggee, DebuggerHost, LiveProcesses, SessionProxyProcess } from './debug-host.ts';
 import {
   stepDebug, type DebugEffect, type DebugEvent, type DebugScope, type DebugStart, type DebugState,
 } from './debug-state.ts';
@@ -31,6 +31,8 @@ export interface AppSessionOptions {
 export interface DebugStatus {
   state: 'idle' | 'starting' | 'debug';
   scope?: DebugScope;
+  /** Processes that serve were attached to: those that come later belong to it too. */
+  isLive?: boolean;
   port?: number;
   pid?: number;
 }
@@ -46,6 +48,13 @@ interface Run {
   proxy: SessionProxyProcess | null;
   /** Settles when the start came to an end, whichever. */
   started: Promise<void>;
+}
+
+/** A debuggee with its inspector, and other processes that belong to it. */
+interface Found {
+  debuggee: Debuggee;
+  port: number;
+  others: LiveProcesses['others'];
 }
 
 interface Failure {
@@ -95,6 +104,7 @@ export class AppSession {
     return {
       state: this.#state.kind === 'debug' ? 'debug' : 'starting',
       scope: this.#scope,
+      ...(this.#run?.start.live !== undefined && this.#run.start.live.pid === undefined ? { isLive: true } : {}),
       ...(port === null ? {} : { port }),
       ...(debuggee === null ? {} : { pid: debuggee.pid }),
     };
@@ -269,7 +279,7 @@ export class AppSession {
     const { breakAtStart, scope, live } = run.start;
     const found = live === undefined ? await this.#startNew(run) : await this.#openLive(live);
     if (found === null) return;
-    const { debuggee, port } = found;
+    const { debuggee, port, others } = found;
     run.debuggee = debuggee;
     this.#watchDebuggee(run, debuggee);
     const isGivenUp = (): boolean => run.isCancelled || this.#failure !== null;
@@ -283,31 +293,33 @@ export class AppSession {
           `after ${connectRetries} tries`,
       );
     }
-    const ids = { inspectorPort: port, pid: debuggee.pid, breakAtStart, isLive: live !== undefined, scope };
+    const ids = { inspectorPort: port, pid: debuggee.pid, breakAtStart, isLive: live !== undefined, scope, others };
     const proxy = await host.startSessionProxy(this.#app, ids);
     run.proxy = proxy;
     this.#watchProxy(run, proxy);
     await Promise.race([proxy.ready, debuggee.exited, proxy.exited]);
   }
 
-  async #startNew(run: Run): Promise<{ debuggee: Debuggee; port: number } | null> {
+  async #startNew(run: Run): Promise<Found | null> {
     const port = await this.#ports.acquire();
     run.port = port;
     if (run.isCancelled) return null;
     const { breakAtStart, scope } = run.start;
     const options = { port, breakAtStart, waits: true, isAside: scope === 'mine' } as const;
-    return { debuggee: await this.#options.host.startDebuggee(this.#app, options), port };
+    return { debuggee: await this.#options.host.startDebuggee(this.#app, options), port, others: [] };
   }
 
-  async #openLive({ pid }: { pid?: number }): Promise<{ debuggee: Debuggee; port: number }> {
+  async #openLive({ pid }: { pid?: number }): Promise<Found> {
     const live = await this.#options.host.openInspector(this.#app, pid);
-    return { debuggee: live, port: live.port };
+    return { debuggee: live, port: live.port, others: live.others };
   }
 
   #watchDebuggee(run: Run, debuggee: Debuggee): void {
     void debuggee.exited.then(({ code, signal, stderrTail }) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
       const message = `app "${this.#app}" ended with ${how} before its debugger was there`;
+      // Other processes may have taken over; the proxy ends when the last one is gone.
+      if (run.start.live !== undefined && this.#state.kind === 'debug') return;
       if (run.debuggee === debuggee) this.#lost(run, 'APP_EXITED', message, stderrTail);
     });
   }

@@ -125,7 +125,8 @@ export class AttachSession {
 
   #attached(params: Record<string, unknown>): void {
     const { type } = (params['targetInfo'] ?? {}) as { type?: unknown };
-    if (type === 'node') this.#session = String(params['sessionId']);
+    // The first is the app itself; others are processes that it started.
+    if (type === 'node') this.#session ??= String(params['sessionId']);
   }
 
   /** False for what a new viewer says again. */

@@ -10,6 +10,13 @@ export interface Debuggee {
   kill(): Promise<void>;
 }
 
+/** Processes that serve, with their inspectors open. */
+export interface LiveProcesses extends Debuggee {
+  /** Of the first one, whose pid it is. */
+  port: number;
+  others: readonly { pid: number; port: number }[];
+}
+
 /** A session proxy process. */
 export interface SessionProxyProcess {
   pid: number;
@@ -35,8 +42,8 @@ export interface DebuggerHost {
   isRunning(app: string): boolean;
   /** Starts the app with its inspector on `port` of 127.0.0.1; regular processes are retired, or it is aside. */
   startDebuggee(app: string, options: DebuggeeStart): Promise<Debuggee>;
-  /** Opens the inspector of a process that runs, and goes on running; `kill` leaves it alone. */
-  openInspector(app: string, pid: number | undefined): Promise<Debuggee & { port: number }>;
+  /** Opens the inspectors of processes that run, and go on running: of one, or of all; `kill` leaves them alone. */
+  openInspector(app: string, pid: number | undefined): Promise<LiveProcesses>;
   startSessionProxy(app: string, options: SessionProxyStart): Promise<SessionProxyProcess>;
   /** What the settings of the app say about sessions. */
   settingsOf(app: string): { scope: DebugScope; start: 'restart' | 'live' };
@@ -48,6 +55,8 @@ export interface DebuggerHost {
 export interface SessionProxyStart {
   inspectorPort: number;
   pid: number;
+  /** Processes of the app that are attached to as well. */
+  others: readonly { pid: number; port: number }[];
   breakAtStart: boolean;
   isLive: boolean;
   scope: DebugScope;

@@ -109,7 +109,7 @@ class FakeHost implements DebuggerHost {
     cleanups.push(() => process.exit());
     const ended = exited.then((stderrTail) => ({ code: 1, signal: null, stderrTail }));
     const { port } = inspector.address() as AddressInfo;
-    return { pid: process.pid, exited: ended, kill: () => Promise.resolve(), port };
+    return { pid: process.pid, exited: ended, kill: () => Promise.resolve(), port, others: [] };
   }
 
   startSessionProxy(): ReturnType<DebuggerHost['startSessionProxy']> {

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { UnattendedPolicy } from '../wire/session-messages.ts';
-import { readArmed, writeArmed } from './armed-state.ts';
+import type { ArmedState } from './armed-state.ts';
 import { InspectorClient, type InspectorEvent } from './inspector-client.ts';
 import { dialInspector, type InspectorTransport } from './inspector-socket.ts';
 import { SharedTarget } from './shared-target.ts';
@@ -20,6 +20,8 @@ const WORKERS_MAX = 256;
 export interface ListedTarget {
   /** Flat CDP session id: `p<pid>`, workers `p<pid>.<n>`. */
   sessionId: string;
+  /** That of the program that a worker belongs to. */
+  parent: string | undefined;
   type: 'node' | 'node_worker';
   title: string;
   url: string;
@@ -28,11 +30,13 @@ export interface ListedTarget {
 
 /** What {@link Debuggee} needs. */
 export interface DebuggeeOptions {
-  app: string;
+  title: string;
   pid: number;
   inspectorPort: number;
-  /** Where it is kept what is armed. */
-  armedFile: string;
+  /** What is to be armed in it before it goes on. */
+  armed(): ArmedState;
+  /** Hears what is armed when that changed. */
+  armedChanged(state: ArmedState): void;
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
   clock: Clock;
@@ -70,6 +74,10 @@ export class Debuggee {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
+  get pid(): number {
+    return this.#options.pid;
+  }
+
   /** The main thread; null before the session is there. */
   get main(): ListedTarget | null {
     return this.#main;
@@ -85,7 +93,7 @@ export class Debuggee {
    * @throws HostError DEBUGGEE_UNREACHABLE
    */
   async attach(): Promise<void> {
-    const { app, pid, inspectorPort: port, clock, log } = this.#options;
+    const { title, pid, inspectorPort: port, clock } = this.#options;
     const options = { port, retries: DIAL_RETRIES, retryDelayMs: DIAL_RETRY_DELAY_MS, clock };
     const { transport, target: info } = await dialInspector(options);
     if (this.#isOver) {
@@ -100,8 +108,9 @@ export class Debuggee {
     this.#client = client;
     this.#main = {
       sessionId: `p${pid}`,
+      parent: undefined,
       type: 'node',
-      title: `${app} [${pid}]`,
+      title,
       url: info.url === '' ? 'file:///' : info.url,
       target: this.#makeMain(client),
     };
@@ -111,7 +120,7 @@ export class Debuggee {
     try {
       // First of all alone: its answer tells whose inspector this is, before anything is let go.
       await client.call('Runtime.enable');
-      await this.#main.target.start(readArmed(this.#options.armedFile, log));
+      await this.#main.target.start(this.#options.armed());
     } catch (error) {
       if (this.#reason === null) throw error;
       throw new HostError('DEBUGGEE_UNREACHABLE', this.#reason, { cause: error });
@@ -119,7 +128,7 @@ export class Debuggee {
   }
 
   #makeMain(client: InspectorClient): SharedTarget {
-    const { armedFile, clock, log, unattended } = this.#options;
+    const { armedChanged, clock, log, unattended } = this.#options;
     let isDue = false;
     const target: SharedTarget = new SharedTarget(client, log, {
       clock,
@@ -132,7 +141,7 @@ export class Debuggee {
         isDue = true;
         setImmediate(() => {
           isDue = false;
-          writeArmed(armedFile, target.armed(), log);
+          armedChanged(target.armed());
         });
       },
     });
@@ -223,6 +232,7 @@ export class Debuggee {
     });
     const listed: ListedTarget = {
       sessionId: `p${pid}.${id}`,
+      parent: `p${pid}`,
       type: 'node_worker',
       title: String(info.title ?? `worker ${id}`),
       url: String(info.url ?? ''),

@@ -11,7 +11,6 @@ import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import type { DebuggerAuth, Visitor } from './access.ts';
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
-import { Debuggee } from './debuggee.ts';
 import {
   readBody,
   SEND_BYTES_MAX,
@@ -23,6 +22,7 @@ import {
   sendWrongMethod,
 } from './poll-answer.ts';
 import { PollTransport, VIEWERS_MAX, type Viewer, type ViewerEvents } from './poll-transport.ts';
+import { Programs } from './programs.ts';
 import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
 import { createSourceFiles, type SourceFiles } from './source-file.ts';
@@ -39,6 +39,8 @@ export interface SessionProxyOptions {
   pid: number;
   /** Its inspector, on 127.0.0.1. */
   inspectorPort: number;
+  /** Processes of the app that are attached to as well. */
+  others?: readonly { pid: number; inspectorPort: number }[];
   /** The debuggee waits for the session; it is let go up to its first line. */
   breakAtStart: boolean;
   /** The debuggee ran before and goes on: its inspector is closed at the end. */
@@ -47,6 +49,8 @@ export interface SessionProxyOptions {
   basePaths: readonly string[];
   /** Where the DevTools settings of the app are kept. */
   settingsFile: string;
+  /** Where processes below the debuggee offer themselves; undefined: nowhere. */
+  childrenFolder?: string | undefined;
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
   /** Links and sessions of visitors, and the audit log. */
@@ -71,6 +75,8 @@ export interface SessionProxy {
   readonly ready: Promise<void>;
   /** The debuggee is gone or the session was closed; why. Viewers still fetch what is left. */
   readonly ended: Promise<string>;
+  /** A process of the app that came later. */
+  add(process: { pid: number; inspectorPort: number }): void;
   /** Lets the debuggee go; viewers hear of it. */
   close(): void;
 }
@@ -84,7 +90,7 @@ class Session implements SessionProxy {
   readonly ready: Promise<void>;
   readonly ended: Promise<string>;
   #options: SessionProxyOptions;
-  #debuggee: Debuggee;
+  #programs: Programs;
   #transport: PollTransport;
   #settings: SettingsFile;
   #sources: SourceFiles;
@@ -99,26 +105,26 @@ class Session implements SessionProxy {
   constructor(options: SessionProxyOptions) {
     const { app, pid, inspectorPort, clock, log, settingsFile } = options;
     this.#options = options;
-    this.#debuggee = new Debuggee({
+    this.#programs = new Programs({
       app,
-      pid,
-      inspectorPort,
+      programs: [{ pid, inspectorPort }, ...(options.others ?? [])],
+      childrenFolder: options.childrenFolder,
       unattended: options.unattended,
       armedFile: settingsFile.replace(/(?:\.json)?$/, '.armed.json'),
       clock,
       log,
-      workerAttached: (worker) => {
-        for (const session of this.#sessions) session.workerAttached(worker);
+      attached: (target) => {
+        for (const session of this.#sessions) session.attached(target);
       },
-      workerDetached: (worker) => {
-        for (const session of this.#sessions) session.workerDetached(worker);
+      detached: (target) => {
+        for (const session of this.#sessions) session.detached(target);
       },
       pauseChanged: () => this.#reportSoon(),
     });
     this.#transport = new PollTransport({
       clock,
       log,
-      pressure: (isHigh) => this.#debuggee.setPressure(isHigh),
+      pressure: (isHigh) => this.#programs.setPressure(isHigh),
     });
     const { appPath, auth, debuggerFolder, auditMask, isLocal } = options;
     const grants = new AccessGrants(debuggerFolder);
@@ -126,13 +132,13 @@ class Session implements SessionProxy {
     this.#audit = createAuditLog({ file: auditFile(debuggerFolder), maskPatterns: auditMask, log });
     this.#settings = createSettingsFile(settingsFile, log);
     this.#sources = createSourceFiles(() => this.#scripts());
-    this.ready = this.#debuggee.attach().catch((error: unknown) => {
-      this.#debuggee.close(messageOf(error));
+    this.ready = this.#programs.attach().catch((error: unknown) => {
+      this.#programs.close(messageOf(error));
       throw error;
     });
     // Whoever waits for it hears of it; `ended` says it too.
     this.ready.catch(() => {});
-    this.ended = this.#debuggee.ended.then((reason) => this.#end(reason));
+    this.ended = this.#programs.ended.then((reason) => this.#end(reason));
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -153,9 +159,13 @@ class Session implements SessionProxy {
     }
   }
 
+  add(process: { pid: number; inspectorPort: number }): void {
+    this.#programs.add(process);
+  }
+
   close(): void {
-    if (this.#options.isLive) this.#debuggee.closeInspector();
-    this.#debuggee.close('the session was closed');
+    if (this.#options.isLive) this.#programs.closeInspectors();
+    this.#programs.close('the session was closed');
   }
 
   /** What follows the base path, or null. Prefixes are compared without regard to case, as routes are. */
@@ -288,7 +298,7 @@ class Session implements SessionProxy {
   #join(viewer: Viewer, visitor: Visitor): ViewerEvents {
     const { name: who, role } = visitor;
     const app = this.#options.appPath;
-    const session = new VirtualSession(this.#debuggee, (text) => viewer.send(text), {
+    const session = new VirtualSession(() => this.#programs.targets(), (text) => viewer.send(text), {
       role,
       audit: (method, text) => this.#audit.write({ event: 'command', app, who, role, method, text }),
     });
@@ -313,9 +323,7 @@ class Session implements SessionProxy {
     this.#isReportDue = true;
     setImmediate(() => {
       this.#isReportDue = false;
-      const { main } = this.#debuggee;
-      const pause = this.#farewell === null ? (main?.target.replay.pause ?? null) : null;
-      const pauses = pause === null ? [] : [{ pid: this.#options.pid, ...pause }];
+      const pauses = this.#farewell === null ? this.#programs.pauses() : [];
       this.#options.onReport?.({ kind: 'report', viewers: this.#sessions.size, pauses });
     });
   }
@@ -346,9 +354,7 @@ class Session implements SessionProxy {
   }
 
   *#scripts(): Iterable<{ url: string; sourceMapURL: string }> {
-    const { main } = this.#debuggee;
-    if (main === null) return;
-    for (const { target } of [main, ...this.#debuggee.workers()]) yield* target.replay.scripts();
+    for (const { target } of this.#programs.targets()) yield* target.replay.scripts();
   }
 
   #end(reason: string): string {

@@ -5,7 +5,7 @@
 import type { CdpMessage } from '../wire/poll-messages.ts';
 import type { DebugRole } from './access-grants.ts';
 import { auditedText, judgeCommand } from './command-role.ts';
-import type { Debuggee, ListedTarget } from './debuggee.ts';
+import type { ListedTarget } from './debuggee.ts';
 import {
   errorTail,
   METHOD_NOT_FOUND,
@@ -37,20 +37,20 @@ export interface VirtualSessionOptions {
 
 /** The session of one viewer. */
 export class VirtualSession {
-  #debuggee: Debuggee;
+  #threads: () => ListedTarget[];
   /** Sends one message, as text of JSON. */
   #send: (text: string) => void;
   #options: VirtualSessionOptions;
   #children = new Map<string, Child>();
   #isDiscovering = false;
-  /** The viewer wants the children of the root, or of the program. */
-  #attachesMain = false;
-  #attachesWorkers = false;
+  /** Targets whose children the viewer wants: programs, and the root, which has no name. */
+  #attachesBelow = new Set<string | undefined>();
   #unanswered = 0;
 
-  constructor(debuggee: Debuggee, send: (text: string) => void, options: VirtualSessionOptions) {
+  /** `threads` lists what there is, parents before their workers. */
+  constructor(threads: () => ListedTarget[], send: (text: string) => void, options: VirtualSessionOptions) {
     this.#options = options;
-    this.#debuggee = debuggee;
+    this.#threads = threads;
     this.#send = send;
   }
 
@@ -74,25 +74,27 @@ export class VirtualSession {
     }
   }
 
-  /** A worker came. */
-  workerAttached(worker: ListedTarget): void {
-    this.#announce(worker);
-    if (this.#attachesWorkers) this.#attach(worker, this.#debuggee.main?.sessionId);
+  /** A program or a worker came. */
+  attached(listed: ListedTarget): void {
+    this.#announce(listed);
+    if (this.#attachesBelow.has(listed.parent)) this.#attach(listed, listed.parent);
   }
 
-  workerDetached(worker: ListedTarget): void {
-    this.#detach(worker.sessionId, this.#debuggee.main?.sessionId);
+  /** It is gone, and its workers with it. */
+  detached(listed: ListedTarget): void {
+    for (const { listed: child } of [...this.#children.values()]) {
+      if (child.parent === listed.sessionId) this.detached(child);
+    }
+    this.#attachesBelow.delete(listed.sessionId);
+    this.#detach(listed.sessionId, listed.parent);
     if (this.#isDiscovering) {
-      this.#sendEvent('Target.targetDestroyed', { targetId: targetIdOf(worker) });
+      this.#sendEvent('Target.targetDestroyed', { targetId: targetIdOf(listed) });
     }
   }
 
-  /** The program is gone: all targets are. */
+  /** The session is over: all targets are gone. */
   ended(reason: string): void {
-    const main = this.#debuggee.main?.sessionId;
-    for (const sessionId of [...this.#children.keys()].reverse()) {
-      this.#detach(sessionId, sessionId === main ? undefined : main);
-    }
+    for (const { listed } of [...this.#children.values()].reverse()) this.#detach(listed.sessionId, listed.parent);
     this.#sendEvent('Inspector.detached', { reason });
   }
 
@@ -106,16 +108,15 @@ export class VirtualSession {
     switch (method) {
       case 'Target.setAutoAttach':
         answer(resultTail({}));
-        this.#attachesMain = params['autoAttach'] === true;
-        if (this.#attachesMain && this.#debuggee.main !== null) this.#attach(this.#debuggee.main, undefined);
+        this.#setAutoAttach(undefined, params);
         break;
       case 'Target.setDiscoverTargets':
         answer(resultTail({}));
         this.#isDiscovering = params['discover'] === true;
-        for (const listed of this.#all()) this.#announce(listed);
+        for (const listed of this.#threads()) this.#announce(listed);
         break;
       case 'Target.getTargets':
-        answer(resultTail({ targetInfos: this.#all().map((listed) => this.#infoOf(listed)) }));
+        answer(resultTail({ targetInfos: this.#threads().map((listed) => this.#infoOf(listed)) }));
         break;
       case 'Target.getTargetInfo':
         answer(this.#targetInfo(params['targetId']));
@@ -145,9 +146,7 @@ export class VirtualSession {
     }
     if (method === 'Target.setAutoAttach' && child.listed.type === 'node') {
       answer(resultTail({}));
-      this.#attachesWorkers = params['autoAttach'] === true;
-      if (!this.#attachesWorkers) return;
-      for (const worker of this.#debuggee.workers()) this.#attach(worker, sessionId);
+      this.#setAutoAttach(sessionId, params);
       return;
     }
     if (this.#unanswered >= UNANSWERED_MAX) {
@@ -172,8 +171,15 @@ export class VirtualSession {
     });
   }
 
+  #setAutoAttach(parent: string | undefined, params: Params): void {
+    this.#attachesBelow.delete(parent);
+    if (params['autoAttach'] !== true) return;
+    this.#attachesBelow.add(parent);
+    for (const listed of this.#threads()) if (listed.parent === parent) this.#attach(listed, parent);
+  }
+
   #attachTo(targetId: string, answer: (tail: ReplyTail) => void): void {
-    const listed = this.#all().find((candidate) => targetIdOf(candidate) === targetId);
+    const listed = this.#threads().find((candidate) => targetIdOf(candidate) === targetId);
     if (listed === undefined) {
       answer(errorTail(SERVER_ERROR, 'No target with given id found'));
       return;
@@ -212,7 +218,7 @@ export class VirtualSession {
       const root = { targetId: 'app', type: 'browser', title: 'Slipstream', url: '', attached: true };
       return resultTail({ targetInfo: { ...root, canAccessOpener: false } });
     }
-    const listed = this.#all().find((candidate) => targetIdOf(candidate) === targetId);
+    const listed = this.#threads().find((candidate) => targetIdOf(candidate) === targetId);
     if (listed === undefined) return errorTail(SERVER_ERROR, 'No target with given id found');
     return resultTail({ targetInfo: this.#infoOf(listed) });
   }
@@ -221,11 +227,6 @@ export class VirtualSession {
     const { type, title, url, sessionId } = listed;
     const attached = this.#children.has(sessionId);
     return { targetId: targetIdOf(listed), type, title, url, attached, canAccessOpener: false };
-  }
-
-  #all(): ListedTarget[] {
-    const { main } = this.#debuggee;
-    return main === null ? [] : [main, ...this.#debuggee.workers()];
   }
 
   #sendEvent(method: string, params: Params, sessionId?: string): void {

@@ -2,6 +2,8 @@
 // what the front must know of debuggees that stand, and what is shown of sessions.
 
 import type { App, Apps } from '../apps/apps.ts';
+import { messageOf } from '../base/host-error.ts';
+import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, HostToFront } from '../wire/front-messages.ts';
 import type { SessionReport } from '../wire/session-messages.ts';
 import type { DebuggerSnapshot } from '../wire/status.ts';
@@ -18,6 +20,7 @@ export interface DebuggerDeskOptions {
   send(message: HostToFront): void;
   /** Routes of apps are other ones. */
   routesChanged(): void;
+  log: Log;
 }
 
 /** See the head of this file. */
@@ -41,7 +44,8 @@ export class DebuggerDesk {
       startSessionProxy: (path, options) => {
         const app = appAt(path);
         const names = { appName: app.name, appPath: app.path, group: debuggerGroup(path) };
-        return Promise.resolve(sessions.start({ ...names, basePaths: debuggerPaths(app), ...options }));
+        const more = { basePaths: debuggerPaths(app), others: [...options.others] };
+        return Promise.resolve(sessions.start({ ...names, ...options, ...more }));
       },
       settingsOf(path) {
         const { debuggerScope, debuggerStart } = appAt(path).settings;
@@ -64,6 +68,21 @@ export class DebuggerDesk {
     else this.#held.set(path, now);
     for (const process of before) if (!now.has(process)) this.#hold(process, false);
     for (const process of now) if (!before.has(process)) this.#hold(process, true);
+  }
+
+  /** A process serves: where the session is about those that do, it belongs to it. */
+  async processReady(process: string, stateOf: (path: string) => DebuggerShown): Promise<void> {
+    const { apps, sessions, appAt, log } = this.#options;
+    for (const { path, processes } of apps.status()) {
+      const pid = processes.find(({ id }) => id === process)?.pid;
+      if (pid === undefined || stateOf(path).isLive !== true) continue;
+      try {
+        const { port } = await apps.openInspector(appAt(path), pid);
+        sessions.add(debuggerGroup(path), { pid, port });
+      } catch (error) {
+        log.warn('live-not-attached', { path, pid, reason: messageOf(error) });
+      }
+    }
   }
 
   /** What a new front is told of processes: it knows of none that stands. */

@@ -16,6 +16,8 @@ export type DebuggerAuth = 'link' | 'none';
 export interface DebuggerShown {
   state: 'idle' | 'starting' | 'debug';
   scope?: 'everyone' | 'mine';
+  /** Processes that come later belong to the session too. */
+  isLive?: boolean;
 }
 
 /** The debugger of all apps, as the host needs it; made by `parts.createDebugger`. */
@@ -42,6 +44,7 @@ export interface DebuggerHost {
     options: {
       inspectorPort: number;
       pid: number;
+      others: readonly { pid: number; port: number }[];
       breakAtStart: boolean;
       isLive: boolean;
       scope: 'everyone' | 'mine';

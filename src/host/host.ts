@@ -141,6 +141,7 @@ class Supervisor implements Host {
       appAt: (path) => this.#appAt(path),
       send: (message) => this.#fronts.send(message),
       routesChanged: () => this.#sendRoutes(),
+      log,
     });
     this.#debugger = parts.createDebugger({
       host: this.#desk.host(),
@@ -332,6 +333,7 @@ class Supervisor implements Host {
       this.#options.log.debug('session-ready', { process: event.process });
     } else if (!this.#sessions.has(event.process)) {
       this.#apps[event.kind](event.process);
+      if (event.kind === 'ready') void this.#desk.processReady(event.process, (path) => this.#debugger.status(path));
     }
   }
 

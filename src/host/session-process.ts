@@ -8,7 +8,7 @@ import { isLoopbackHost } from '../base/loopback.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
-import type { SessionOptions, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
+import type { SessionAddition, SessionOptions, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const KILL_AFTER_MS = 1000;
@@ -41,6 +41,7 @@ export interface SessionProcessesOptions {
 }
 
 interface Running {
+  group: string;
   child: ChildProcess;
   ready: () => void;
 }
@@ -66,6 +67,7 @@ export interface SessionRequest {
   basePaths: string[];
   inspectorPort: number;
   pid: number;
+  others: SessionOptions['others'];
   breakAtStart: boolean;
   isLive: boolean;
   scope: SessionOptions['scope'];
@@ -110,7 +112,7 @@ export class SessionProcesses {
         timer.stop();
         resolve();
       };
-      this.#running.set(id, { child, ready: whenReady });
+      this.#running.set(id, { group: request.group, child, ready: whenReady });
       void exited.then(() => {
         timer.stop();
         this.#running.delete(id);
@@ -122,6 +124,14 @@ export class SessionProcesses {
     // Whoever waits hears of it; nobody waits for a session that was killed at its start.
     ready.catch(() => {});
     return { pid: child.pid ?? 0, ready, exited, kill: () => this.#kill(child, exited) };
+  }
+
+  /** A process that belongs to the session of the group, if there is one. */
+  add(group: string, process: { pid: number; port: number }): void {
+    for (const { group: of, child } of this.#running.values()) {
+      const addition: SessionAddition = { kind: 'add', ...process };
+      if (of === group && child.connected) child.send(addition);
+    }
   }
 
   /** Kills all at once. */
@@ -148,6 +158,7 @@ export class SessionProcesses {
       unattended: this.#options.unattended(request.scope),
       pid: request.pid,
       inspectorPort: request.inspectorPort,
+      others: request.others,
       breakAtStart: request.breakAtStart,
       isLive: request.isLive,
       scope: request.scope,

@@ -3,6 +3,7 @@
 
 import '../client/register.ts';
 import { createServer } from 'node:http';
+import { delimiter } from 'node:path';
 import { isLocalRequest } from '../client/client.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
@@ -10,11 +11,18 @@ import { messageOf } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
 import { createSessionProxy } from '../debug/session-proxy.ts';
 import { createUiFiles } from '../debug/ui-files.ts';
-import type { SessionOptions } from '../wire/session-messages.ts';
+import { childrenFolder } from '../wire/debug-children.ts';
+import type { SessionAddition, SessionOptions } from '../wire/session-messages.ts';
 
 /** Viewers fetch what is left for them before the process ends. */
 const FAREWELL_MS = 1500;
 const CLOSING_MS = 100;
+
+/** Below a process that was attached to live nothing was prepared. */
+function childrenFolderOf(pid: number): string | undefined {
+  const [linkSocket] = (process.env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter);
+  return linkSocket === undefined || linkSocket === '' ? undefined : childrenFolder(linkSocket, pid);
+}
 
 async function main(): Promise<void> {
   const argument = process.argv[2];
@@ -27,7 +35,9 @@ async function main(): Promise<void> {
   const proxy = createSessionProxy({
     ...options,
     uiFiles: createUiFiles(options.uiFolder),
+    others: options.others.map(({ pid, port }) => ({ pid, inspectorPort: port })),
     isLocal: isLocalRequest,
+    childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
     onReport: (report) => {
       // A host that is gone hears nothing; a new one finds the debuggee without it.
       if (process.connected) process.send?.(report, () => {});
@@ -40,6 +50,12 @@ async function main(): Promise<void> {
     // Held polls hear of it before the process is gone.
     setTimeout(() => process.exit(0), CLOSING_MS);
   });
+  process.on('message', (message) => {
+    const { kind, pid, port } = message as SessionAddition;
+    if (kind === 'add') proxy.add({ pid, inspectorPort: port });
+  });
+  // The host may go and come back; its channel must not keep this process alive.
+  process.channel?.unref();
   // A terminal sends this to all; the host says when.
   process.on('SIGINT', () => {});
   void proxy.ended.then((reason) => {

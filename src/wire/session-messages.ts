@@ -14,6 +14,8 @@ export interface SessionOptions {
   pid: number;
   /** Its inspector on 127.0.0.1. */
   inspectorPort: number;
+  /** Processes of the app that are attached to as well. */
+  others: { pid: number; port: number }[];
   /** The debuggee waits for the session before its first user line. */
   breakAtStart: boolean;
   /** The debuggee ran before and goes on: its inspector is closed at the end. */
@@ -38,6 +40,13 @@ export interface SessionOptions {
   uiFolder: string;
   /** Log lines are JSON. */
   json: boolean;
+}
+
+/** Host -> session proxy: a process of the app that came later. */
+export interface SessionAddition {
+  kind: 'add';
+  pid: number;
+  port: number;
 }
 
 /** A program that stands. */
