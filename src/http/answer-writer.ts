@@ -8,7 +8,7 @@ import { isBodiless } from './body-length.ts';
 import { chunkEnd, chunkHead } from './chunked.ts';
 import type { CacheHit } from './cache-answer.ts';
 import type { ClientOutput } from './client-output.ts';
-import { areSafeFields, writeResponseHead, type WrittenFraming } from './response-head.ts';
+import { areSafeFields, headEnd, writeResponseHead, type WrittenFraming } from './response-head.ts';
 import type { ResponseHead, ResponseSink } from './response-reader.ts';
 
 /** What the writer asks of the client's side while it writes. */
@@ -88,12 +88,24 @@ export class AnswerWriter implements ResponseSink {
     this.#framing = head.upgraded ? 'none' : this.#framingFor(head);
     const closes = head.closes || this.#framing === 'close';
     const keepAlive = head.upgraded || this.#client.answerStarts(closes);
-    const { status, reason } = head;
+    this.#output.text(this.#headText(head, keepAlive));
+  }
+
+  #headText(head: ResponseHead, keepAlive: boolean): string {
+    const { status, reason, lines } = head;
+    const [version, framing] = [this.#version, this.#framing];
+    if (lines !== undefined && this.#added.length === 0) {
+      return lines.text + headEnd({ version, status, framing, keepAlive, hasDate: lines.hasDate || status < 200 });
+    }
     const fields = this.#added.length === 0 ? head.fields : withAdded(head.fields, this.#added);
-    const framing = this.#framing;
-    this.#output.text(
-      writeResponseHead({ version: this.#version, status, reason, fields, framing, keepAlive }),
-    );
+    return writeResponseHead({ version, status, reason, fields, framing, keepAlive });
+  }
+
+  /** A head and all of its body, whose length is among the fields. */
+  whole(head: ResponseHead, body: string): void {
+    this.head(head);
+    this.#output.text(body);
+    this.end([]);
   }
 
   data(slice: Buffer): void {

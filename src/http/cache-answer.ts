@@ -148,7 +148,7 @@ export function hitParts(hit: CacheHit): { fields: string[]; body: Buffer } {
 }
 
 /** The fields without those that are for the cache alone: `Cache-Tag`. The same array if there is none. */
-export function publicFields(fields: string[]): string[] {
+export function publicFields(fields: readonly string[]): readonly string[] {
   let hasTags = false;
   for (let index = 0; index < fields.length && !hasTags; index += 2) hasTags = isCacheTag(fields[index]!);
   if (!hasTags) return fields;

@@ -14,7 +14,8 @@ import { CacheRefresh } from './cache-refresh.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import type { FrontContext } from './front-context.ts';
 import type { ProcessGroup } from './group.ts';
-import type { ResponseHead, ResponseSink } from './response-reader.ts';
+import { withFields, type ResponseHead } from './received-head.ts';
+import type { ResponseSink } from './response-reader.ts';
 
 /** What becomes of a request. `waiting`: `ready` follows. */
 export type CacheVisit = 'answered' | 'waiting' | 'unavailable' | 'ask';
@@ -181,11 +182,11 @@ export class CacheGate implements CacheClient, ResponseSink {
     if (this.#asked === null) {
       writer.head(head);
     } else if (ticket === null) {
-      writer.head({ ...head, fields: publicFields(head.fields) });
+      writer.head(withFields(head, publicFields(head.fields)));
     } else {
       const verdict = ticket.head(head, this.#wish);
       if (verdict.kind === 'pass') {
-        writer.head({ ...head, fields: verdict.fields });
+        writer.head(withFields(head, verdict.fields));
       } else if (verdict.kind === 'hit') {
         this.#passing = 'replaced';
         writer.kept(verdict);
@@ -193,6 +194,16 @@ export class CacheGate implements CacheClient, ResponseSink {
         this.#passing = 'repeating';
       }
     }
+  }
+
+  get takesWhole(): boolean {
+    return this.#asked === null;
+  }
+
+  /** The cache has no say in it. */
+  whole(head: ResponseHead, body: string): void {
+    this.#isHeadOut = true;
+    this.#options.writer.whole(head, body);
   }
 
   data(slice: Buffer): void {

@@ -41,7 +41,7 @@ export interface AppWish extends CacheWish {
 /** What the client gets. */
 export type HeadVerdict =
   /** The answer that comes, with these fields. */
-  | { kind: 'pass'; fields: string[] }
+  | { kind: 'pass'; fields: readonly string[] }
   /** This instead; the body that comes is of no use. */
   | CacheHit
   /** Neither: send the request anew, with what `requestFields` says now, and feed this ticket again. */

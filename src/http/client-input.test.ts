@@ -16,6 +16,23 @@ test('ClientInput takes the first chunk over without copying', () => {
   assert.notEqual(input.buffer, chunk);
 });
 
+test('ClientInput makes what is left of shared bytes its own', () => {
+  const shared = Buffer.from('abcdefgh');
+  const input = new ClientInput();
+  input.append(shared, 6, true);
+  assert.equal(input.buffer, shared);
+  input.consume(2);
+  input.own();
+  const kept = input.buffer;
+  shared.fill('x');
+  assert.equal(unread(input), 'cdef');
+  input.own();
+  assert.equal(input.buffer, kept);
+  input.append(shared, 2, true);
+  shared.fill('y');
+  assert.equal(unread(input), 'cdefxx');
+});
+
 test('ClientInput keeps all bytes in order however they come and go', () => {
   const input = new ClientInput();
   let sent = '';

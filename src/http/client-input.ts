@@ -13,23 +13,42 @@ export class ClientInput {
   isEnded = false;
   /** The space behind `end` is ours. */
   #isGrown = false;
+  /** The buffer is that of all clients: see shared-reads.ts. */
+  #isShared = false;
 
   get length(): number {
     return this.end - this.start;
   }
 
-  /** Adds bytes. Takes `chunk` over without copying when there are none. */
-  append(chunk: Buffer): void {
+  /**
+   * Adds the first `length` bytes of `chunk`, which is taken over without copying when there are none. If it
+   * is shared, `own` has to be called before somebody else reads into it.
+   */
+  append(chunk: Buffer, length: number = chunk.length, isShared = false): void {
     if (this.start === this.end) {
       this.buffer = chunk;
       this.start = 0;
-      this.end = chunk.length;
+      this.end = length;
       this.#isGrown = false;
+      this.#isShared = isShared;
       return;
     }
-    if (!this.#isGrown || this.end + chunk.length > this.buffer.length) this.#grow(chunk.length);
-    chunk.copy(this.buffer, this.end);
-    this.end += chunk.length;
+    if (!this.#isGrown || this.end + length > this.buffer.length) this.#grow(length);
+    chunk.copy(this.buffer, this.end, 0, length);
+    this.end += length;
+  }
+
+  /** From now on the unread bytes stay: slices of them may be kept. */
+  own(): void {
+    if (!this.#isShared) return;
+    this.#isShared = false;
+    const { length } = this;
+    if (length === 0) return;
+    const owned = Buffer.allocUnsafeSlow(length);
+    this.buffer.copy(owned, 0, this.start, this.end);
+    this.buffer = owned;
+    this.start = 0;
+    this.end = length;
   }
 
   /** The first `bytes` were read. */
@@ -51,6 +70,7 @@ export class ClientInput {
     this.start = 0;
     this.end = 0;
     this.#isGrown = false;
+    this.#isShared = false;
   }
 
   /** Doubles, so that adding one byte at a time stays linear. */
@@ -62,5 +82,6 @@ export class ClientInput {
     this.start = 0;
     this.end = length;
     this.#isGrown = true;
+    this.#isShared = false;
   }
 }

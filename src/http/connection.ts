@@ -19,6 +19,7 @@ import type { UpstreamChannel } from './upstream.ts';
 import { BODY_TOO_SLOW, BODY_TRUNCATED, RequestBody, type BodyFault } from './request-body.ts';
 import { RequestHeadParser, type RequestHead } from './request-head.ts';
 import type { Ticked } from './ticker.ts';
+import { onBytes } from './shared-reads.ts';
 import { cutSocket, originOf } from './socket-origin.ts';
 import { Tunnel } from './upgrade.ts';
 
@@ -63,7 +64,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     this.#body = new RequestBody(context.limits.bodyBytesMax, (slice) => {
       if (this.#reading === 'body') this.#exchange.bodyData(slice);
     });
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    onBytes(socket, (buffer, length, isShared) => this.#onData(buffer, length, isShared));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('finish', () => this.#settle());
@@ -88,7 +89,9 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
   get isBodyTooLong(): boolean {
     return this.#body.isTooLong;
   }
-
+  get #discardedBytes(): number {
+    return this.#body.payloadBytes - this.#discardedFrom;
+  }
   get #isAnswerDue(): boolean {
     return this.#writing === 'waiting' || this.#writing === 'answering';
   }
@@ -106,15 +109,18 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
 
   // --- from the socket
 
-  #onData(chunk: Buffer): void {
+  #onData(buffer: Buffer, length: number, isShared: boolean): void {
     if (this.#reading === 'linger') {
-      this.#lingeredBytes += chunk.length;
+      this.#lingeredBytes += length;
       if (this.#lingeredBytes > DISCARD_BYTES_MAX) this.#socket.destroy();
       return;
     }
     this.#deadlines.restartBody();
-    this.#input.append(chunk);
+    this.#input.append(buffer, length, isShared);
+    // Pieces of a head are never kept, pieces of all else are.
+    if (this.#reading !== 'head') this.#input.own();
     this.#advance();
+    this.#input.own();
   }
 
   #onEnd(): void {
@@ -187,6 +193,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
         return true;
       case 'head':
         input.consume(result.bytes);
+        input.own();
         this.#begin(result.head);
         return true;
     }
@@ -215,7 +222,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     switch (result.kind) {
       case 'more':
         input.clear();
-        if (this.#reading === 'discard') this.#boundDiscard();
+        if (this.#reading === 'discard' && this.#discardedBytes > DISCARD_BYTES_MAX) this.#finish();
         return true;
       case 'bad':
         this.#failBody(result);
@@ -225,10 +232,6 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
         this.#bodyIsWhole(result.trailers);
         return true;
     }
-  }
-
-  #boundDiscard(): void {
-    if (this.#body.payloadBytes - this.#discardedFrom > DISCARD_BYTES_MAX) this.#finish();
   }
 
   #bodyIsWhole(trailers: string[]): void {
@@ -283,11 +286,8 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     this.#step('answered');
     // Bytes for a protocol that did not come about could be taken for a request: RFC 9931.
     if (this.#isUpgradeAsked && this.#input.length > 0) this.#step('last');
-    const after = afterAnswer({
-      keepAlive: this.#keepAlive,
-      restBytes: this.#body.restBytes,
-      discardBytesMax: DISCARD_BYTES_MAX,
-    });
+    const { restBytes } = this.#body;
+    const after = afterAnswer({ keepAlive: this.#keepAlive, restBytes, discardBytesMax: DISCARD_BYTES_MAX });
     if (after === 'finish') {
       this.#finish();
     } else if (after === 'discard') {

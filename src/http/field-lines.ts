@@ -176,6 +176,37 @@ export function valueOf(text: string, index: number): string {
   return text.substring(offsets[index * 4 + 2]!, offsets[index * 4 + 3]!);
 }
 
+/** Where the line of field `index` of the last whole scan starts. */
+export function lineStart(index: number): number {
+  return offsets[index * 4]!;
+}
+
+/** True when field `index` of the last whole scan is written as `Name: value`, with one space and no more. */
+export function isPlainLine(text: string, index: number): boolean {
+  const nameEnd = offsets[index * 4 + 1]!;
+  const valueEnd = offsets[index * 4 + 3]!;
+  const gap = offsets[index * 4 + 2]! - nameEnd;
+  return gap === 2 && text.charCodeAt(nameEnd + 1) === SP && text.charCodeAt(valueEnd) === CR;
+}
+
+/** Length of the name of field `index` of the last whole scan. */
+export function nameLength(index: number): number {
+  return offsets[index * 4 + 1]! - offsets[index * 4]!;
+}
+
+/** True if that is the name, given in lower case, of field `index` of the last whole scan. */
+export function hasName(text: string, index: number, name: string): boolean {
+  const start = offsets[index * 4]!;
+  if (offsets[index * 4 + 1]! - start !== name.length) return false;
+  for (let at = 0; at < name.length; at++) {
+    const unit = text.charCodeAt(start + at);
+    const wanted = name.charCodeAt(at);
+    // Letters only: what differs from them in this bit is no token.
+    if (unit !== wanted && (unit | 0x20) !== wanted) return false;
+  }
+  return true;
+}
+
 /** True when a tab stands between the value of field `index` of the last whole scan and its CR. */
 export function hasTabBehind(text: string, index: number): boolean {
   for (let at = offsets[index * 4 + 3]!; ; at++) {

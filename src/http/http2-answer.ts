@@ -130,6 +130,12 @@ export class Http2Answer implements AnswerOutput {
     if (slice.length > 0) this.#chunks.push(slice);
   }
 
+  whole(head: ResponseHead, body: string): void {
+    this.head(head);
+    this.data(Buffer.from(body, 'latin1'));
+    this.end([]);
+  }
+
   end(trailers: string[]): void {
     this.#state = 'ended';
     this.#isEnding = true;

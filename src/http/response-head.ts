@@ -50,8 +50,6 @@ function isDate(name: string): boolean {
  */
 export function writeResponseHead(options: ResponseHeadOptions): string {
   const { version, status, fields, framing, keepAlive } = options;
-  assert(version === 11 || framing !== 'chunked', 'an HTTP/1.0 client gets no chunks');
-  assert(!keepAlive || framing !== 'close', 'a body that ends with the connection ends the connection');
   const reason = options.reason === '' ? STATUS_CODES[status] ?? '' : options.reason;
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   let hasDate = status < 200;
@@ -60,7 +58,18 @@ export function writeResponseHead(options: ResponseHeadOptions): string {
     if (!hasDate && isDate(name)) hasDate = true;
     text += `${name}: ${fields[index + 1]!}\r\n`;
   }
-  if (!hasDate) text += `Date: ${options.date ?? httpDate()}\r\n`;
+  return text + headEnd({ version, status, framing, keepAlive, hasDate, date: options.date });
+}
+
+/** What is added behind the fields of a head, with the empty line. */
+export function headEnd(
+  options: Pick<ResponseHeadOptions, 'version' | 'status' | 'framing' | 'keepAlive'>
+    & { hasDate: boolean; date?: string | undefined },
+): string {
+  const { version, status, framing, keepAlive, hasDate } = options;
+  assert(version === 11 || framing !== 'chunked', 'an HTTP/1.0 client gets no chunks');
+  assert(!keepAlive || framing !== 'close', 'a body that ends with the connection ends the connection');
+  let text = hasDate ? '' : `Date: ${options.date ?? httpDate()}\r\n`;
   if (status >= 200) {
     // RFC 9112 9.3: only what differs from the version's habit has to be said.
     if (!keepAlive && version === 11) text += 'Connection: close\r\n';

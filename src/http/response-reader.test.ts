@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AssertionFailure } from '../base/assert.ts';
 import { INFORMATIONAL_HEADS_MAX, RESPONSE_HEAD_BYTES_MAX, ResponseReader } from './response-reader.ts';
-import type { PushResult, ResponseHead, ResponseSink } from './response-reader.ts';
+import { withFields, type HeadLines, type ResponseHead } from './received-head.ts';
+import type { PushResult, ResponseSink } from './response-reader.ts';
 
 /** Collects what a reader says; pieces of the body are put together. */
 class RecordingSink implements ResponseSink {
@@ -10,14 +11,18 @@ class RecordingSink implements ResponseSink {
   heads: ResponseHead[] = [];
   body = '';
 
+  /** The lines of the last head, where it may go out as it came. */
+  lines: HeadLines | undefined;
+
   informational(head: ResponseHead): void {
     this.events.push(`informational ${head.status}`);
-    this.heads.push(head);
+    this.heads.push(withFields(head, head.fields));
   }
 
   head(head: ResponseHead): void {
     this.events.push(`head ${head.status}`);
-    this.heads.push(head);
+    this.heads.push(withFields(head, head.fields));
+    this.lines = head.lines;
   }
 
   data(slice: Buffer): void {
@@ -90,6 +95,64 @@ test('ResponseReader reads a response as node writes it', () => {
     closes: false,
     upgraded: false,
   }]);
+});
+
+test('ResponseReader lets a head go on as it came, without what is of its connection only', () => {
+  const lineTable: [head: string, lines: string | null, hasDate?: boolean][] = [
+    ['A: b\r\nConnection: keep-alive\r\nC: 0\r\nKeep-Alive: timeout=5\r\n', 'A: b\r\nC: 0\r\n'],
+    ['Connection: close\r\nDATE: x\r\nTE: y\r\nC: \r\n', 'DATE: x\r\nC: \r\n', true],
+    ['Transfer-Encoding: chunked\r\nA: b\r\n', 'A: b\r\n'],
+    ['Connection: a\r\nA: b\r\n', null],
+    ['Upgrade: h2c\r\nA: b\r\n', null],
+    ['A:b\r\n', null],
+    ['A:\tb\r\n', null],
+    ['A: b \r\n', null],
+    ['A:  b\r\n', null],
+    ['Content-Length: 5\t\r\n', null],
+    ['Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', null],
+  ];
+  for (const [head, lines, hasDate = false] of lineTable) {
+    const sink = new RecordingSink();
+    const reader = new ResponseReader(sink);
+    reader.start('HEAD');
+    assert.equal(reader.push(Buffer.from(`HTTP/1.1 200 OK\r\n${head}\r\n`)), 'ended', head);
+    const text = lines === null ? undefined : { text: `HTTP/1.1 200 OK\r\n${lines}`, hasDate };
+    assert.deepEqual(sink.lines && { text: sink.lines.text, hasDate: sink.lines.hasDate }, text, head);
+  }
+  for (const line of ['HTTP/1.0 200 OK', 'HTTP/1.1 200', 'HTTP/1.1 200 ']) {
+    const sink = new RecordingSink();
+    const reader = new ResponseReader(sink);
+    reader.start('HEAD');
+    assert.equal(reader.push(Buffer.from(`${line}\r\nA: b\r\n\r\n`)), 'ended', line);
+    assert.equal(sink.lines, undefined, line);
+  }
+});
+
+test('ResponseReader hands a small response over whole to who takes it, and nothing behind it', () => {
+  class WholeSink extends RecordingSink {
+    readonly takesWhole = true;
+
+    whole(head: ResponseHead, body: string): void {
+      this.events.push(`whole ${head.status} ${body}`);
+    }
+  }
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n';
+  const table: [pieces: string[], events: string[], result: string][] = [
+    [[`${head}abc`], ['whole 200 abc'], 'ended'],
+    [[`${head}abcd`], ['whole 200 abc'], 'bad: more bytes than the response has'],
+    [[`${head}ab`, 'c'], ['head 200', 'data', 'end'], 'ended'],
+    [[head.slice(0, 20), `${head.slice(20)}abc`], ['head 200', 'data', 'end'], 'ended'],
+    [['HTTP/1.1 100 Continue\r\n\r\n' + head + 'abc'], ['informational 100', 'whole 200 abc'], 'ended'],
+  ];
+  for (const [pieces, events, expected] of table) {
+    const sink = new WholeSink();
+    const reader = new ResponseReader(sink);
+    reader.start('GET');
+    let result: PushResult = 'more';
+    for (const piece of pieces) result = reader.push(Buffer.from(piece));
+    assert.equal(textOf(result), expected, pieces.join('|'));
+    assert.deepEqual(sink.events, events, pieces.join('|'));
+  }
 });
 
 test('ResponseReader unpacks chunks and trailers', () => {

@@ -8,37 +8,23 @@
 //   any ──a byte too many, or wrong──▶ bad
 
 import { assert } from '../base/assert.ts';
-import { responseBody } from './body-length.ts';
-import type { ResponseFraming } from './body-length.ts';
+import { responseBody, type ResponseFraming } from './body-length.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import {
-  CR, FIELDS_MAX, FieldScanner, LF, VALUE_BYTES, listElements, nameOf, nameStart, valueOf,
+  CR, FIELDS_MAX, FieldScanner, LF, VALUE_BYTES, hasName, isPlainLine, lineStart, listElements,
 } from './field-lines.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { ReceivedHead, fieldsOfLines, type HeadLines, type ResponseHead } from './received-head.ts';
 import { SteeringFields, isClose, isKeepAlive, withoutFields } from './steering-fields.ts';
+
+export type { ResponseHead } from './received-head.ts';
 
 /** Largest head of a response. Larger: bad. */
 export const RESPONSE_HEAD_BYTES_MAX = 262_144;
 /** Most informational heads in front of a final one. More: bad. */
 export const INFORMATIONAL_HEADS_MAX = 100;
-
-/** A response without its body. */
-export interface ResponseHead {
-  /** 100 to 999. */
-  status: number;
-  /** Latin-1, maybe ''. */
-  reason: string;
-  /**
-   * Flat. Gone are Connection and what it names, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, and
-   * Content-Length where it does not hold. On 101 and 426 Upgrade stays, and Connection as `Upgrade`.
-   */
-  fields: string[];
-  body: ResponseFraming;
-  /** The sender closes its connection after this response. */
-  closes: boolean;
-  /** 101, or 2xx to CONNECT: what follows is another protocol. */
-  upgraded: boolean;
-}
+/** Responses up to this size that come in one piece are handed over whole. */
+const WHOLE_BYTES_MAX = 4096;
 
 /** Gets the parts of a response in their order. Must not call the reader back. */
 export interface ResponseSink {
@@ -50,6 +36,10 @@ export interface ResponseSink {
   data(slice: Buffer): void;
   /** The response is whole. Never comes after an upgrade. */
   end(trailers: string[]): void;
+  /** True while a small response may come by `whole` instead of `head`, `data` and `end`. Absent: never. */
+  readonly takesWhole?: boolean;
+  /** The final head, and all of the body in Latin-1. */
+  whole?(head: ResponseHead, body: string): void;
 }
 
 /** `upgraded`: see {@link ResponseReader.rest}. */
@@ -66,6 +56,12 @@ type Reading =
   | { kind: 'upgraded'; rest: Buffer }
   | { kind: 'bad'; message: string };
 
+/** The status line and the lines that are not of the connection. */
+interface KeptLines extends HeadLines {
+  /** All are written as we would write them. */
+  isPlain: boolean;
+}
+
 interface StatusLine {
   version: 10 | 11;
   status: number;
@@ -77,6 +73,8 @@ const CHUNKED: Reading = { kind: 'chunked' };
 const CLOSE: Reading = { kind: 'close' };
 const ENDED: Reading = { kind: 'ended' };
 const EMPTY = Buffer.alloc(0);
+const DATE = 'date';
+const TRANSFER_ENCODING = 'transfer-encoding';
 
 const steering = new SteeringFields();
 
@@ -206,11 +204,12 @@ export class ResponseReader {
       this.#scanner.reset(lineEnd);
       this.#scanner.scan(source, base, base + bytes, FIELDS_MAX);
     }
-    const text = source.toString('latin1', base, base + bytes);
+    const rest = heldBefore === 0 && chunk.length - at <= WHOLE_BYTES_MAX ? chunk.length : base + bytes;
+    const text = source.toString('latin1', base, rest);
     this.#held.clear();
-    const fault = this.#takeHead(text, lineEnd);
-    if (fault !== '') this.#bad(fault);
-    return at + bytes - heldBefore;
+    const taken = this.#takeHead(text, lineEnd, bytes);
+    if (typeof taken === 'string') this.#bad(taken);
+    return at - heldBefore + (typeof taken === 'string' ? bytes : taken);
   }
 
   #scanHead(reading: Reading & { kind: 'head' }, source: Buffer, base: number, end: number): string {
@@ -233,20 +232,23 @@ export class ResponseReader {
     return 'bad';
   }
 
-  /** Takes a whole head and moves on. Returns what is wrong with it, or ''. */
-  #takeHead(text: string, lineEnd: number): string {
+  /**
+   * Takes a whole head of `bytes` at the start of `text`, maybe with the body behind it, and moves on. Returns
+   * how much it took, or what is wrong with it.
+   */
+  #takeHead(text: string, lineEnd: number, bytes: number): number | string {
     const line = parseStatusLine(text, lineEnd);
     if (line === null) return 'a status line that is not of the form "HTTP/1.1 200 OK"';
-    const fields = this.#takeFields(text);
+    const lines = this.#readLines(text, bytes);
     const body = responseBody(
       { status: line.status, requestMethod: this.#requestMethod, version: line.version }, steering,
     );
     if (body.kind === 'bad') return body.message;
-    const head = makeHead(line, fields, body, this.#requestMethod);
+    const head = makeHead(line, lines, body, this.#requestMethod);
     if (head.upgraded) {
       this.#reading = { kind: 'upgraded', rest: EMPTY };
       this.#sink.head(head);
-      return '';
+      return bytes;
     }
     if (line.status < 200) {
       this.#informationalHeads += 1;
@@ -255,25 +257,46 @@ export class ResponseReader {
       }
       this.#reading = { kind: 'head', lineEnd: 0 };
       this.#sink.informational(head);
-      return '';
+      return bytes;
     }
-    this.#sink.head(head);
-    if (body.kind === 'none') this.#end([]);
-    else if (body.kind === 'length') this.#reading = { kind: 'length', missing: body.length };
-    else this.#reading = body.kind === 'chunked' ? CHUNKED : CLOSE;
-    return '';
+    return bytes + this.#takeFinal(head, body, text, bytes);
   }
 
-  /** Fills `steering` and returns the fields that are not of this connection only. */
-  #takeFields(text: string): string[] {
-    const fields: string[] = [];
-    steering.clear();
-    for (let index = 0; index < this.#scanner.count; index++) {
-      const name = nameOf(text, index);
-      const value = valueOf(text, index);
-      if (steering.note(name, text.charCodeAt(nameStart(index)) | 0x20, value)) fields.push(name, value);
+  /** Returns how much of the body behind the head, which is in the text, it took. */
+  #takeFinal(head: ResponseHead, body: ResponseFraming, text: string, bytes: number): number {
+    const sink = this.#sink;
+    const length = body.kind === 'length' ? body.length : 0;
+    if (body.kind === 'length' && text.length - bytes >= length && sink.takesWhole === true) {
+      this.#reading = ENDED;
+      sink.whole!(head, text.slice(bytes, bytes + length));
+      return length;
     }
-    return fields;
+    sink.head(head);
+    if (body.kind === 'none') this.#end([]);
+    else if (body.kind === 'length') this.#reading = { kind: 'length', missing: length };
+    else this.#reading = body.kind === 'chunked' ? CHUNKED : CLOSE;
+    return 0;
+  }
+
+  /** Fills `steering` and returns the lines that are not of this connection only. */
+  #readLines(text: string, bytes: number): KeptLines {
+    const { count } = this.#scanner;
+    const linesEnd = bytes - 2;
+    let kept = '';
+    let keptStart = 0;
+    let hasDate = false;
+    let isPlain = true;
+    steering.clear();
+    for (let index = 0; index < count; index++) {
+      if (!isPlainLine(text, index)) isPlain = false;
+      if (hasName(text, index, DATE)) hasDate = true;
+      // The framing is chosen anew.
+      if (steering.noteLine(text, index) && !hasName(text, index, TRANSFER_ENCODING)) continue;
+      kept += text.slice(keptStart, lineStart(index));
+      keptStart = index + 1 < count ? lineStart(index + 1) : linesEnd;
+    }
+    if (keptStart < linesEnd) kept += text.slice(keptStart, linesEnd);
+    return { text: kept, hasDate, isPlain };
   }
 }
 
@@ -308,33 +331,36 @@ function parseStatusLine(text: string, lineEnd: number): StatusLine | null {
 
 function makeHead(
   line: StatusLine,
-  fields: string[],
+  lines: KeptLines,
   body: ResponseFraming,
   requestMethod: string,
 ): ResponseHead {
   const { status, reason, version } = line;
   const isTunnel = requestMethod === 'CONNECT' && status >= 200 && status < 300;
-  let kept = fields;
   let closes = version === 10;
   const { connection, upgrade, contentLength, transferEncoding } = steering;
   const dropped: string[] = [];
-  if (transferEncoding !== null) dropped.push('transfer-encoding');
   // RFC 9110 8.6 and 9.3.6: here a length would be wrong, or would be believed.
   const holdsNoLength = status < 200 || status === 204 || isTunnel || transferEncoding !== null;
   if (contentLength !== null && holdsNoLength) dropped.push('content-length');
   if (connection !== null) {
-    const options = isKeepAlive(connection) || isClose(connection)
-      ? [connection.toLowerCase()]
-      : listElements(connection);
-    if (options.includes('close')) closes = true;
-    else if (options.includes('keep-alive')) closes = false;
-    for (const option of options) {
-      if (option !== 'close' && option !== 'keep-alive' && option !== 'content-length') dropped.push(option);
+    const isKept = isKeepAlive(connection);
+    if (isKept || isClose(connection)) {
+      closes = !isKept;
+    } else {
+      const options = listElements(connection);
+      if (options.includes('close')) closes = true;
+      else if (options.includes('keep-alive')) closes = false;
+      for (const option of options) {
+        if (option !== 'close' && option !== 'keep-alive' && option !== 'content-length') dropped.push(option);
+      }
     }
   }
+  const head = { status, reason, body, closes, upgraded: status === 101 || isTunnel };
+  const isWritten = dropped.length > 0 || upgrade !== null;
+  if (!isWritten && version === 11 && reason !== '' && lines.isPlain) return new ReceivedHead(head, lines);
+  const fields = fieldsOfLines(lines.text, lines.text.indexOf('\n') + 1);
+  if (!isWritten) return { ...head, fields };
   const keepsUpgrade = upgrade !== null && (status === 101 || status === 426);
-  if (dropped.length > 0 || upgrade !== null) {
-    kept = withoutFields(fields, ['connection', 'upgrade', ...dropped], keepsUpgrade);
-  }
-  return { status, reason, fields: kept, body, closes, upgraded: status === 101 || isTunnel };
+  return { ...head, fields: withoutFields(fields, ['connection', 'upgrade', ...dropped], keepsUpgrade) };
 }

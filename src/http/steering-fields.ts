@@ -2,7 +2,7 @@
 // look at the length and the first letter of each name. Used on requests and on responses.
 
 import type { FramingFields } from './body-length.ts';
-import { joinValues } from './field-lines.ts';
+import { joinValues, nameLength, nameOf, nameStart, valueOf } from './field-lines.ts';
 
 /** An underscore after the change to lower case that is right for letters. */
 const UNDERSCORE = 0x5f | 0x20;
@@ -28,6 +28,15 @@ export class SteeringFields implements FramingFields {
     this.upgrade = null;
     this.expect = null;
     this.lookAlike = '';
+  }
+
+  /** As `note`, for field `index` of the last whole scan. Most fields need no text of their own for it. */
+  noteLine(text: string, index: number): boolean {
+    const start = nameStart(index);
+    const length = nameLength(index);
+    const first = text.charCodeAt(start) | 0x20;
+    if (!maySteer(length, first) && !mayLookAlike(text, start, length, first)) return true;
+    return this.note(nameOf(text, index), first, valueOf(text, index));
   }
 
   /**
@@ -75,10 +84,7 @@ export class SteeringFields implements FramingFields {
         }
         break;
     }
-    // Names that begin with c, t or x: content_length, transfer_encoding, x_forwarded_for.
-    if ((first === 0x63 || first === 0x74 || first === 0x78) && name.includes('_')) {
-      this.#noteLookAlike(name);
-    }
+    if (mayLookAlike(name, 0, name.length, first)) this.#noteLookAlike(name);
     return true;
   }
 
@@ -97,6 +103,40 @@ export class SteeringFields implements FramingFields {
     const isIdentity = plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-client-ip';
     if (isSteering || isIdentity) this.lookAlike = name;
   }
+}
+
+/** The lengths and first letters that `note` looks closer at. */
+function maySteer(length: number, first: number): boolean {
+  switch (length) {
+    case 2:
+    case 17:
+      return first === 0x74;
+    case 4:
+      return first === 0x68;
+    case 6:
+      return first === 0x65;
+    case 7:
+      return first === 0x75;
+    case 9:
+      return first === UNDERSCORE;
+    case 10:
+      return first === 0x63 || first === 0x6b;
+    case 14:
+      return first === 0x63;
+    case 16:
+      return first === 0x70;
+    default:
+      return false;
+  }
+}
+
+/** Names that begin with c, t or x and have a "_": content_length, transfer_encoding, x_forwarded_for. */
+function mayLookAlike(text: string, start: number, length: number, first: number): boolean {
+  if (first !== 0x63 && first !== 0x74 && first !== 0x78) return false;
+  for (let at = start; at < start + length; at++) {
+    if (text.charCodeAt(at) === 0x5f) return true;
+  }
+  return false;
 }
 
 /** True for exactly `keep-alive`, in any case. */

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { test } from 'node:test';
+import { onBytes } from './shared-reads.ts';
+
+/** A server that collects what comes, and a client of it. */
+async function withServer(
+  prepare: (socket: net.Socket) => void,
+  body: (pair: { client: net.Socket; socket: net.Socket }) => Promise<void>,
+): Promise<void> {
+  const server = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[net.Socket]>;
+  server.on('connection', prepare);
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+  const [socket] = await accepted;
+  try {
+    await body({ client, socket });
+  } finally {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  }
+}
+
+test('reads of accepted sockets are shared in this version of node, and their ends are told', async () => {
+  let text = '';
+  let first: Buffer | null = null;
+  const prepare = (socket: net.Socket): void => {
+    const isShared = onBytes(socket, (buffer, length, shared) => {
+      assert.equal(shared, true);
+      first ??= buffer;
+      assert.equal(buffer, first);
+      text += buffer.toString('latin1', 0, length);
+    });
+    assert.equal(isShared, true);
+  };
+  await withServer(prepare, async ({ client, socket }) => {
+    const ended = once(socket, 'end');
+    client.write('abc');
+    client.end('def');
+    await ended;
+    assert.equal(text, 'abcdef');
+    assert.ok(socket.writable, 'a half-closed client still gets its answer');
+  });
+});
+
+test('a paused socket whose reads are shared gets nothing until it is resumed', async () => {
+  let bytes = 0;
+  const prepare = (socket: net.Socket): void => {
+    onBytes(socket, (_, length) => {
+      bytes += length;
+      socket.pause();
+      socket.emit('taken');
+    });
+  };
+  await withServer(prepare, async ({ client, socket }) => {
+    const taken = once(socket, 'taken');
+    const size = 8_388_608;
+    client.end(Buffer.alloc(size));
+    await taken;
+    const before = bytes;
+    // Others are read meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(bytes, before);
+    const ended = once(socket, 'end');
+    socket.on('taken', () => socket.resume());
+    socket.resume();
+    await ended;
+    assert.equal(bytes, size);
+  });
+});
+
+test('a socket that was read from before goes on with data events', async () => {
+  let isShared = true;
+  const pieces: string[] = [];
+  await withServer(() => {}, async ({ client, socket }) => {
+    client.write('abc');
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    socket.pause();
+    socket.unshift(chunk);
+    isShared = onBytes(socket, (buffer, length) => pieces.push(buffer.toString('latin1', 0, length)));
+    const ended = once(socket, 'end');
+    socket.resume();
+    client.end('def');
+    await ended;
+    assert.equal(isShared, false);
+    assert.equal(pieces.join(''), 'abcdef');
+  });
+});

@@ -1,0 +1,48 @@
+// What clients send is read into one buffer for all of them: node makes a buffer of 64 kB for each read otherwise,
+// which costs more than the read (docs/decisions/0005-shared-reads.md). Node offers that as `onread` for sockets
+// that a program makes; to give it to accepted ones takes members without documentation. Where one is missing,
+// or the socket has been read from, its bytes come as `data` events.
+
+import * as net from 'node:net';
+
+const SHARED_BYTES = 65_536;
+const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+
+/** `isShared`: the bytes are there only until the call returns, and are never to be written. */
+export type OnBytes = (buffer: Buffer, length: number, isShared: boolean) => void;
+
+type Handle = { useUserBuffer?: (buffer: Uint8Array) => void } | null | undefined;
+
+/** The members in which node keeps the parts of `onread`; null where they are not as known. */
+function onreadKeys(): { buffer: symbol; callback: symbol } | null {
+  const callback = (): boolean => true;
+  const options = { onread: { buffer: shared, callback } };
+  const socket = new net.Socket(options as net.SocketConstructorOpts);
+  const members = socket as unknown as Record<symbol, unknown>;
+  const keys = Object.getOwnPropertySymbols(socket);
+  const buffer = keys.find((key) => members[key] === shared);
+  const call = keys.find((key) => members[key] === callback);
+  return buffer === undefined || call === undefined ? null : { buffer, callback: call };
+}
+
+const keys = onreadKeys();
+
+/** Calls for all bytes of an accepted socket. `end`, `pause` and the rest are as ever. Returns if reads are shared. */
+export function onBytes(socket: net.Socket, take: OnBytes): boolean {
+  const { _handle: handle } = socket as unknown as { _handle?: Handle };
+  const isFresh = socket.readableFlowing === null && socket.readableLength === 0;
+  const isPlain = Object.getPrototypeOf(socket) === net.Socket.prototype;
+  if (keys === null || !isFresh || !isPlain || typeof handle?.useUserBuffer !== 'function') {
+    socket.on('data', (chunk: Buffer) => take(chunk, chunk.length, false));
+    return false;
+  }
+  const members = socket as unknown as Record<symbol, unknown>;
+  members[keys.buffer] = shared;
+  // False would pause the socket.
+  members[keys.callback] = (length: number): boolean => {
+    take(shared, length, true);
+    return true;
+  };
+  handle.useUserBuffer(shared);
+  return true;
+}
