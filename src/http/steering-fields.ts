@@ -48,7 +48,7 @@ export class SteeringFields implements FramingFields {
       case 2:
         return first !== 0x74 || name.toLowerCase() !== 'te';
       case 4:
-        if (first === 0x68 && name.toLowerCase() === 'host') {
+        if (first === 0x68 && (name === 'Host' || name.toLowerCase() === 'host')) {
           this.hosts += 1;
           this.host = value;
         }
@@ -69,7 +69,7 @@ export class SteeringFields implements FramingFields {
       case 10:
         return this.#noteTen(name, first, value);
       case 14:
-        if (first === 0x63 && name.toLowerCase() === 'content-length') {
+        if (first === 0x63 && (name === 'Content-Length' || name.toLowerCase() === 'content-length')) {
           this.contentLength = joinValues(this.contentLength, value);
           return true;
         }
@@ -89,12 +89,12 @@ export class SteeringFields implements FramingFields {
   }
 
   #noteTen(name: string, first: number, value: string): boolean {
-    if (first === 0x63 && name.toLowerCase() === 'connection') {
+    if (first === 0x63 && (name === 'Connection' || name.toLowerCase() === 'connection')) {
       this.connection = joinValues(this.connection, value);
       // The usual values name no other field: the rest of the work can be left out.
       return !isKeepAlive(value) && !isClose(value);
     }
-    return first !== 0x6b || name.toLowerCase() !== 'keep-alive';
+    return first !== 0x6b || (name !== 'Keep-Alive' && name.toLowerCase() !== 'keep-alive');
   }
 
   #noteLookAlike(name: string): void {
