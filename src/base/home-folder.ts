@@ -16,3 +16,8 @@ export function homeFolder(environment: NodeJS.ProcessEnv = process.env): string
 export function backgroundHome(home: string): string {
   return join(home, 'background');
 }
+
+/** Where hosts of root keep the sockets of users that may claim something. */
+export function reservationFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment['SLIPSTREAM_RESERVATIONS'] || '/run/slipstream';
+}

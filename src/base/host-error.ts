@@ -60,6 +60,8 @@ export const ERROR_CODES = {
   LINK_FRAME_INVALID: 'a frame is malformed or longer than the limit',
   PREFIX_INVALID: 'a URL prefix cannot be parsed',
   PREFIX_TAKEN: 'a URL prefix is held by another process',
+  PREFIX_RESERVED: 'a URL prefix is reserved for another user',
+  PREFIX_UNRESERVED: 'a URL prefix is not reserved for the user who claims it',
   // The debugger.
   DEBUGGER_FORBIDDEN: 'the debugger is closed to this client',
   DEBUGGER_NOT_RUNNING: 'no debugging session exists for the app',

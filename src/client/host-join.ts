@@ -8,7 +8,7 @@ import type { ClaimPlace, JoinReply } from '../wire/join-messages.ts';
 import { backgroundHome } from '../base/home-folder.ts';
 import type { ListeningServer } from './app-handle.ts';
 import { launchBackgroundHost, startBackgroundHost } from './background-host.ts';
-import { JoinChannel } from './join-channel.ts';
+import { JoinChannel, joinSockets, reservedSockets } from './join-channel.ts';
 import { JoinedServer } from './joined-server.ts';
 
 const RETRY_MS = 100;
@@ -31,6 +31,7 @@ export type ClaimResult =
 /** See the head of the file. */
 export class HostJoin {
   #home: string;
+  #reserved: string;
   #start: HostStart;
   #startFailure = '';
   #launchAgainAtMs = 0;
@@ -41,8 +42,10 @@ export class HostJoin {
   #retries = 0;
   #askAgainAtMs = 0;
 
-  constructor(home: string, start: HostStart) {
+  /** `reserved`: the folder where hosts of the machine keep sockets of users. */
+  constructor(home: string, reserved: string, start: HostStart) {
     this.#home = home;
+    this.#reserved = reserved;
     this.#start = start;
   }
 
@@ -57,6 +60,9 @@ export class HostJoin {
     let reply = this.#ask(claim, place);
     if (reply === null && this.#mayStart(place) && this.#startHost()) reply = this.#ask(claim, place);
     if (reply === null) return { kind: 'no-host', reason: this.#startFailure };
+    const isForeign = reply.kind === 'refused' && reply.code === 'PREFIX_UNRESERVED';
+    // As without this host: the port may be free.
+    if (isForeign && place.kind === 'port') return { kind: 'no-host', reason: '' };
     if (reply.kind !== 'claimed') return { kind: 'refused', error: refusalError(reply, place) };
     const joined = new JoinedServer(server, reply, {
       place,
@@ -81,7 +87,12 @@ export class HostJoin {
   }
 
   #find(): JoinChannel | null {
-    return JoinChannel.open([this.#home, backgroundHome(this.#home)], () => this.#lost());
+    const sockets = [
+      ...joinSockets(this.#home),
+      ...joinSockets(backgroundHome(this.#home)),
+      ...reservedSockets(this.#reserved),
+    ];
+    return JoinChannel.open(sockets, () => this.#lost());
   }
 
   #mayStart(place: ClaimPlace): boolean {

@@ -4,7 +4,7 @@
 
 import { delimiter } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { homeFolder } from '../base/home-folder.ts';
+import { homeFolder, reservationFolder } from '../base/home-folder.ts';
 import { CachePurger, offerPurge } from './cache-purge.ts';
 import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
 import { handDebuggerOn, offerToDebugger } from './debug-children.ts';
@@ -61,7 +61,8 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     return true;
   }
   if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
-  patchJoin(new HostJoin(homeFolder(env), HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'prefix'));
+  const start = HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'prefix';
+  patchJoin(new HostJoin(homeFolder(env), reservationFolder(env), start));
   return true;
 }
 

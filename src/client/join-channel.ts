@@ -13,16 +13,25 @@ const HOSTS_TRIED_MAX = 8;
 const READ_BYTES = 4096;
 
 /** Sockets of hosts that may live, the youngest first. */
-export function joinSockets(home: string): string[] {
+export function joinSockets(home: string, socketName = JOIN_SOCKET): string[] {
   const found: { path: string; startedMs: number }[] = [];
   for (const name of namesIn(home)) {
-    const named = join(home, name, JOIN_SOCKET);
+    const named = join(home, name, socketName);
     const stat = /^run-\d+$/.test(name) ? statSync(named, { throwIfNoEntry: false }) : undefined;
     // Behind a link: where the name of the home is too long for a socket, the run folder is elsewhere.
     if (stat !== undefined) found.push({ path: realpathSync(named), startedMs: stat.mtimeMs });
   }
   found.sort((left, right) => right.startedMs - left.startedMs);
   return found.slice(0, HOSTS_TRIED_MAX).map(({ path }) => path);
+}
+
+/** Sockets of hosts of the machine that reserved something for our user: those of root count only. */
+export function reservedSockets(folder: string): string[] {
+  const uid = process.getuid?.();
+  const found = uid === undefined ? undefined : statSync(folder, { throwIfNoEntry: false });
+  // Whoever else could put a socket there could pose as the host.
+  if (found === undefined || (found.uid !== 0 && found.uid !== uid) || (found.mode & 0o022) !== 0) return [];
+  return joinSockets(folder, `${uid}.sock`);
 }
 
 function namesIn(folder: string): string[] {
@@ -62,11 +71,11 @@ export class JoinChannel {
   }
 
   /**
-   * Finds a host in one of the `homes`, in their order, and says hello. Null: none lives, or it is of another
+   * Says hello to the first host that answers on one of the `sockets`. Null: none lives, or it is of another
    * version. `onLost` is called once, later, when the connection ends without `close`.
    */
-  static open(homes: readonly string[], onLost: () => void): JoinChannel | null {
-    for (const path of homes.flatMap(joinSockets)) {
+  static open(sockets: readonly string[], onLost: () => void): JoinChannel | null {
+    for (const path of sockets) {
       const socket = net.connect(path);
       const { fd } = (socket as unknown as { _handle: { fd: number } | null })._handle ?? { fd: -1 };
       const channel = new JoinChannel(socket, fd);

@@ -34,5 +34,5 @@ test('JoinChannel finds no host behind a dead socket or a file, and does not wai
   t.after(() => rmSync(home, { recursive: true }));
   mkdirSync(join(home, 'run-1'));
   writeFileSync(join(home, 'run-1', 'joined.sock'), '');
-  assert.equal(JoinChannel.open([home], () => assert.fail('never was open')), null);
+  assert.equal(JoinChannel.open(joinSockets(home), () => assert.fail('never was open')), null);
 });

@@ -15,13 +15,14 @@ interface Wish {
   place?: ClaimPlace;
   prefix?: JoinPrefix;
   listener?: JoinListener;
+  uid?: number;
 }
 
 function add(claims: Claims, wish: Wish): Hold {
   const place: ClaimPlace = wish.place ?? { kind: 'port', port: 8080, address: '' };
   const prefix = wish.prefix ?? portPrefix(8080, '');
-  const { pid, listener = LISTENER } = wish;
-  return claims.add({ owner: {}, claim: 1, pid, title: `app-${pid}.js`, place, prefix, listener });
+  const { pid, listener = LISTENER, uid = null } = wish;
+  return claims.add({ owner: {}, claim: 1, pid, uid, title: `app-${pid}.js`, place, prefix, listener });
 }
 
 function sharedAt(path: string): { place: ClaimPlace; prefix: JoinPrefix } {
@@ -48,11 +49,20 @@ test('workers of one cluster share a port, those of another do not', () => {
   const claims = new Claims();
   const place: ClaimPlace = { kind: 'port', port: 8080, address: '', cluster: '1 8080' };
   const first = add(claims, { pid: 7, place });
-  assert.equal(claims.clusterMate(place), first);
+  assert.equal(claims.clusterMate(place, null), first);
+  // What a cluster is called is no secret.
+  assert.equal(claims.clusterMate(place, 1001), undefined);
+  assert.throws(() => add(claims, { pid: 9, uid: 1001, place }), { code: 'PREFIX_TAKEN' });
   assert.equal(add(claims, { pid: 8, place }).process.group, first.process.group);
   assert.throws(() => add(claims, { pid: 9, place: { ...place, cluster: '2 8080' } }), {
     code: 'PREFIX_TAKEN',
   });
+});
+
+test('a URL prefix is not shared with another user', () => {
+  const claims = new Claims();
+  add(claims, { pid: 7, ...sharedAt('/a/') });
+  assert.throws(() => add(claims, { pid: 8, uid: 1001, ...sharedAt('/a/') }), { code: 'PREFIX_TAKEN' });
 });
 
 test('processes share a URL prefix; each has a key and an id of its own', () => {

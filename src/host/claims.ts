@@ -44,6 +44,8 @@ export interface Hold {
   readonly owner: object;
   readonly claim: number;
   readonly pid: number;
+  /** Its user, where that is not the host's. */
+  readonly uid: number | null;
   readonly title: string;
   readonly place: ClaimPlace;
   readonly prefix: JoinPrefix;
@@ -97,23 +99,25 @@ export class Claims {
   }
 
   /** Who shares the place with this claim of a cluster's worker. */
-  clusterMate(place: ClaimPlace): Hold | undefined {
+  clusterMate(place: ClaimPlace, uid: number | null): Hold | undefined {
     if (place.kind !== 'port' || place.cluster === undefined) return undefined;
-    return this.held.find((hold) => hold.place.kind === 'port' && hold.place.cluster === place.cluster);
+    return this.held.find((hold) => {
+      return hold.uid === uid && hold.place.kind === 'port' && hold.place.cluster === place.cluster;
+    });
   }
 
   /** @throws HostError PREFIX_TAKEN when a process holds the prefix and does not share it. */
-  checkFree(prefix: JoinPrefix, place: ClaimPlace): void {
+  checkFree(prefix: JoinPrefix, place: ClaimPlace, uid: number | null): void {
     const other = this.held.find((hold) => hold.prefix.text === prefix.text);
-    if (other === undefined || this.clusterMate(place) === other) return;
-    if (place.kind === 'prefix' && other.place.kind === 'prefix') return;
+    if (other === undefined || this.clusterMate(place, uid) === other) return;
+    if (place.kind === 'prefix' && other.place.kind === 'prefix' && other.uid === uid) return;
     const holder = `process ${other.pid} (${other.title})`;
     throw new HostError('PREFIX_TAKEN', `the prefix ${prefix.text} is held by ${holder}`);
   }
 
   /** Adds a place. @throws HostError PREFIX_TAKEN as above; LISTEN_FAILED when there are too many. */
   add(hold: Omit<Hold, 'process' | 'state'>): Hold {
-    this.checkFree(hold.prefix, hold.place);
+    this.checkFree(hold.prefix, hold.place, hold.uid);
     if (this.#holds.length >= CLAIMS_MAX) {
       throw new HostError('LISTEN_FAILED', `there are ${CLAIMS_MAX} joined servers already`);
     }
@@ -147,9 +151,10 @@ export class Claims {
     return { isListenerUnused };
   }
 
-  /** What the fronts must know. */
-  tables(): Tables {
+  /** What the fronts must know. `reserved` prefixes are known without a process, too. */
+  tables(reserved: readonly { text: string; name: string }[] = []): Tables {
     const rows = new Map<string, Group>();
+    for (const { text, name } of reserved) rows.set(text, { id: `${JOINED_GROUPS}${text}`, name, onDemand: false });
     for (const hold of [...this.#former.values(), ...this.held]) {
       const { group } = hold.process;
       // Requests wait while a process links itself again; without any, they are told to come later.

@@ -13,6 +13,7 @@ import type { FrontSnapshot } from '../wire/status.ts';
 import { groupsOf, limitsOf, mergeCacheAnswers, mergeReports } from './front-merge.ts';
 import { FrontProcess } from './front-process.ts';
 import type { BoundListener } from './listen-origin.ts';
+import type { UserSockets } from './user-sockets.ts';
 import { ProcessLinks, type LinksEvent, type MergedEvent } from './process-links.ts';
 
 /** How long a process may be ready for some fronts only, before it counts as ready. */
@@ -21,7 +22,7 @@ const COMING_TIMEOUT_MS = 1000;
 const RELINK_TIMEOUT_MS = 500;
 
 /** The state of the moment, for a front that starts. */
-export type FrontConfiguration = Omit<HostToFront & { kind: 'configure' }, 'kind' | 'linkSocket'>;
+export type FrontConfiguration = Omit<HostToFront & { kind: 'configure' }, 'kind' | 'linkSocket' | 'userLinks'>;
 
 /** A request that the host decides on. */
 export interface FrontAsk {
@@ -35,6 +36,8 @@ export interface FrontsOptions {
   mainPath: string;
   /** Where link sockets are made. */
   folder: string;
+  /** Where processes of other users dial in. */
+  users: readonly UserSockets[];
   json: boolean;
   listeners: BoundListener[];
   clock: Clock;
@@ -178,12 +181,13 @@ export class Fronts {
   }
 
   #configuration(index: number): (HostToFront & { kind: 'configure' | 'retire' })[] {
-    const { configuration, count } = this.#options;
+    const { configuration, count, users } = this.#options;
     const state = configuration(this.#links.expected);
     const configure: HostToFront & { kind: 'configure' } = {
       kind: 'configure',
       ...state,
       linkSocket: this.linkSockets[index]!,
+      userLinks: users.map(({ uid, links }) => ({ uid, path: links[index]! })),
       limits: limitsOf(state.limits, index, count),
       groups: groupsOf(state.groups, index, count),
     };

@@ -89,6 +89,18 @@ export const HOST_SETTINGS = {
     default: [],
     text: 'Listeners, as they stand in `listen`, whose connections begin with a PROXY protocol header (v1 or v2).',
   },
+  reservations: {
+    type: 'map',
+    default: {},
+    text:
+      'Which user (name or number) may claim which URL prefixes: `http://*:8080/shop/: alice`, for what lies below ' +
+      'too. What is not listed belongs to the user of the host. Other users need a host of root.',
+  },
+  reservationFolder: {
+    type: 'string',
+    default: '/run/slipstream',
+    text: 'Where those users find their sockets: their `SLIPSTREAM_RESERVATIONS`, with the same default.',
+  },
   joinedIdleTimeoutMs: {
     type: 'integer',
     default: 10_000,

@@ -24,6 +24,8 @@ import { JOINED_GROUPS, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from './listen-origin.ts';
+import { Reservations } from './reservations.ts';
+import { makeUserSockets } from './user-sockets.ts';
 import { debuggerGroup, HOST_GROUP, routesOf } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
@@ -57,8 +59,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
       listeners.push(...bound);
       urls.push(shownUrl(origin.text, bound[0]!.port));
     }
+    const { host: settings } = options.config;
+    const reservations = Reservations.read(settings.reservations, options.parts.parsePrefix);
+    const users = makeUserSockets(settings.reservationFolder, reservations.users, settings.frontProcesses);
     const run = makeRunFolder(homeFolder());
-    const host = new Supervisor({ ...options, root }, { listeners, urls, run, portRange });
+    const host = new Supervisor({ ...options, root }, { reservations, users, listeners, urls, run, portRange });
     await host.start();
     return host;
   } catch (error) {
@@ -75,6 +80,8 @@ interface Bound {
   listeners: BoundListener[];
   urls: string[];
   run: { folder: string; remove: () => void };
+  reservations: Reservations;
+  users: ReturnType<typeof makeUserSockets>;
   portRange: { start: number; end: number };
 }
 
@@ -117,6 +124,7 @@ class Supervisor implements Host {
     this.#fronts = new Fronts({
       count: config.host.frontProcesses,
       mainPath: parts.frontMainPath,
+      users: bound.users.users,
       folder: bound.run.folder,
       json,
       listeners: bound.listeners,
@@ -201,6 +209,8 @@ class Supervisor implements Host {
     return new JoinServer({
       path: join(this.#bound.run.folder, JOIN_SOCKET),
       fronts: this.#fronts.linkSockets,
+      users: this.#bound.users.users,
+      reservations: this.#bound.reservations,
       parsePrefix: parts.parsePrefix,
       configured: () => this.#bound.listeners,
       holderOf: ({ path }) => this.#apps.list().find((app) => app.path === path)?.name ?? null,
@@ -314,6 +324,7 @@ class Supervisor implements Host {
     for (const { handle } of this.#bound.listeners) handle.close();
     this.#bound.listeners.length = 0;
     this.#bound.run.remove();
+    this.#bound.users.remove();
   }
 
   #appAt(path: string): App {

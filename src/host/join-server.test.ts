@@ -12,6 +12,7 @@ import { silentLog } from '../base/log.ts';
 import type { JoinReply } from '../wire/join-messages.ts';
 import { portPrefix } from './claims.ts';
 import { JoinServer } from './join-server.ts';
+import { Reservations } from './reservations.ts';
 
 interface Scene {
   server: JoinServer;
@@ -34,6 +35,8 @@ async function scene(t: TestContext): Promise<Scene> {
   const server = new JoinServer({
     path,
     fronts: ['front-0.sock'],
+    users: [],
+    reservations: new Reservations([], 0),
     parsePrefix(text) {
       const match = /^http:\/\/\*:(\d+)(\/.*)$/.exec(text);
       if (match === null) throw new HostError('PREFIX_INVALID', `${text} is no prefix`);

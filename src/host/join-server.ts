@@ -1,7 +1,6 @@
 // The host's end of joined.sock: lets processes of the same user claim places, binds listeners on demand and
 // closes them with their last claim. It promises that what a process held is free once it is gone.
 
-import { chmodSync } from 'node:fs';
 import * as net from 'node:net';
 import type { Clock, Timer } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
@@ -11,10 +10,13 @@ import { JOIN_LINE_BYTES_MAX, JOIN_VERSION } from '../wire/join-messages.ts';
 import type { ClaimPlace, JoinReply, JoinRequest } from '../wire/join-messages.ts';
 import { Claims, portPrefix, withJoined } from './claims.ts';
 import type { Hold, JoinListener, JoinPrefix, Tables } from './claims.ts';
+import type { Reservations } from './reservations.ts';
+import { giveSocket, type UserSockets } from './user-sockets.ts';
 import { bindOrigin, bindErrno, type BoundListener } from './listen-origin.ts';
 
 const CONNECTIONS_MAX = 4096;
 const HELLO_TIMEOUT_MS = 5000;
+const OTHERS_MASK = 0o177;
 
 /** What joined processes need of the fronts. */
 export interface JoinFront {
@@ -33,6 +35,9 @@ export interface JoinServerOptions {
   path: string;
   /** Link sockets of the fronts. */
   fronts: string[];
+  /** Sockets of other users. */
+  users: readonly UserSockets[];
+  reservations: Reservations;
   /** @throws HostError PREFIX_INVALID */
   parsePrefix(text: string): JoinPrefix;
   /** The listeners of the configuration. */
@@ -60,7 +65,7 @@ export class JoinServer {
   #options: JoinServerOptions;
   #claims = new Claims();
   #listeners: JoinListener[] = [];
-  #server: net.Server | null = null;
+  #servers: net.Server[] = [];
   #sockets = new Set<net.Socket>();
   #idle: Timer | null = null;
 
@@ -70,27 +75,38 @@ export class JoinServer {
 
   /** Opens the socket. @throws HostError LISTEN_FAILED */
   async open(): Promise<void> {
-    const { path, log } = this.#options;
-    const server = net.createServer((socket) => this.#accept(socket));
+    const { path, users } = this.#options;
+    await this.#open(path, null);
+    for (const user of users) await this.#open(user.join, user);
+    this.#watchIdle();
+  }
+
+  async #open(path: string, user: UserSockets | null): Promise<void> {
+    const { log } = this.#options;
+    const server = net.createServer((socket) => this.#accept(socket, user));
     server.maxConnections = CONNECTIONS_MAX;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
         const message = `cannot open the socket ${path}: ${messageOf(error)}`;
         reject(new HostError('LISTEN_FAILED', message, { cause: error }));
       });
-      server.listen(path, resolve);
+      // The socket is there before the call returns: it must never be open to others.
+      const mask = process.umask(OTHERS_MASK);
+      try {
+        server.listen(path, resolve);
+      } finally {
+        process.umask(mask);
+      }
     });
-    if (process.platform !== 'win32') chmodSync(path, 0o600);
+    if (process.platform !== 'win32') giveSocket(path, user?.uid ?? -1);
     server.on('error', (error) => log.warn('join-failed', { reason: messageOf(error) }));
-    this.#server = server;
-    this.#watchIdle();
+    this.#servers.push(server);
   }
 
   /** Hangs up on everybody and closes what was bound for them. */
   close(): void {
     this.#idle?.stop();
-    this.#server?.close();
-    this.#server = null;
+    for (const server of this.#servers.splice(0)) server.close();
     for (const socket of this.#sockets) socket.destroy();
     for (const { bound } of this.#listeners) bound.handle.close();
     this.#listeners = [];
@@ -99,7 +115,7 @@ export class JoinServer {
   #watchIdle(): void {
     const { idle, clock } = this.#options;
     this.#idle?.stop();
-    if (idle === undefined || this.#server === null || this.#claims.all.length > 0) return;
+    if (idle === undefined || this.#servers.length === 0 || this.#claims.all.length > 0) return;
     this.#idle = clock.after(idle.afterMs, () => {
       this.close();
       idle.end();
@@ -114,7 +130,8 @@ export class JoinServer {
   /** The tables of the apps with the joined processes in them. */
   addTo(apps: Tables): Tables {
     const ports = new Set(this.#options.configured().map((bound) => bound.port));
-    return withJoined(apps, this.#claims.tables(), [...ports]);
+    const reserved = this.#options.reservations.rows.map(({ prefix, user }) => ({ text: prefix.text, name: user }));
+    return withJoined(apps, this.#claims.tables(reserved), [...ports]);
   }
 
   /** Who listens, for status pages. */
@@ -128,9 +145,9 @@ export class JoinServer {
     if (hold?.state === 'released') this.#forget(hold);
   }
 
-  #accept(socket: net.Socket): void {
+  #accept(socket: net.Socket, user: UserSockets | null): void {
     this.#sockets.add(socket);
-    const connection = new JoinConnection(socket, this.#options, {
+    const connection = new JoinConnection(socket, user, this.#options, {
       claim: (owner, from, request) => this.#claim(owner, from, request),
       release: (owner, claim) => this.#release(owner, claim),
     });
@@ -142,11 +159,12 @@ export class JoinServer {
 
   async #claim(owner: JoinConnection, from: Joiner, request: JoinRequest & { kind: 'claim' }): Promise<JoinReply> {
     const { claim, place } = request;
-    const { front, fronts, onChange, log } = this.#options;
+    const { front, onChange, log } = this.#options;
     if (!this.#sockets.has(owner.socket)) throw new HostError('CONTROL_LOST', 'the process is gone');
-    const { prefix, listener, isNew } = this.#place(place);
+    const uid = owner.user?.uid ?? null;
+    const { prefix, listener, isNew } = this.#place(place, uid);
     const { bound, address } = listener;
-    const hold = this.#claims.add({ owner, claim, ...from, place, prefix, listener });
+    const hold = this.#claims.add({ owner, claim, ...from, uid, place, prefix, listener });
     this.#watchIdle();
     front.expect(hold.process);
     onChange();
@@ -159,20 +177,27 @@ export class JoinServer {
     log.info('joined', { prefix: prefix.text, pid: from.pid, title: from.title });
     const shown = address === '' ? '::' : address;
     const { key } = hold.process;
+    const fronts = owner.user?.links ?? this.#options.fronts;
     return { kind: 'claimed', claim, port: prefix.port, address: shown, key, fronts };
   }
 
   /** Finds or binds the listener of a place. */
-  #place(place: ClaimPlace): Placed {
-    const mate = this.#claims.clusterMate(place);
+  #place(place: ClaimPlace, uid: number | null): Placed {
+    const { reservations, parsePrefix } = this.#options;
+    const mate = this.#claims.clusterMate(place, uid);
     if (mate !== undefined) return { prefix: mate.prefix, listener: mate.listener, isNew: false };
-    if (place.kind === 'prefix') return this.#placePrefix(this.#options.parsePrefix(place.prefix), place);
+    if (place.kind === 'prefix') {
+      const prefix = parsePrefix(place.prefix);
+      reservations.check(prefix, uid);
+      return this.#placePrefix(prefix, place, uid);
+    }
     const { port, address } = place;
+    reservations.check(portPrefix(port, address), uid);
     const known = port === 0 ? undefined : this.#onDemandAt(port, address);
     if (known !== undefined) {
       const prefix = portPrefix(port, address);
       try {
-        this.#claims.checkFree(prefix, place);
+        this.#claims.checkFree(prefix, place, uid);
       } catch (error) {
         throw inUse(messageOf(error));
       }
@@ -182,9 +207,9 @@ export class JoinServer {
     return { prefix: portPrefix(listener.bound.port, listener.address), listener, isNew: true };
   }
 
-  #placePrefix(prefix: JoinPrefix, place: ClaimPlace): Placed {
+  #placePrefix(prefix: JoinPrefix, place: ClaimPlace, uid: number | null): Placed {
     const { configured, holderOf } = this.#options;
-    this.#claims.checkFree(prefix, place);
+    this.#claims.checkFree(prefix, place, uid);
     const holder = holderOf(prefix);
     if (holder !== null) {
       throw new HostError('PREFIX_TAKEN', `the prefix ${prefix.text} is held by ${holder}`);
@@ -302,13 +327,21 @@ interface JoinActions {
 /** One process: its lines are answered one after the other. */
 class JoinConnection {
   readonly socket: net.Socket;
+  /** Whose socket it came by; null: the host's own user. */
+  readonly user: UserSockets | null;
   #actions: JoinActions;
   #from: Joiner | null = null;
   #text = '';
   #last: Promise<void> = Promise.resolve();
 
-  constructor(socket: net.Socket, { clock }: JoinServerOptions, actions: JoinActions) {
+  constructor(
+    socket: net.Socket,
+    user: UserSockets | null,
+    { clock }: JoinServerOptions,
+    actions: JoinActions,
+  ) {
     this.socket = socket;
+    this.user = user;
     this.#actions = actions;
     const late = clock.after(HELLO_TIMEOUT_MS, () => {
       if (this.#from === null) socket.destroy();

@@ -94,7 +94,8 @@ function removeStale(home: string): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process with this pid lives. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

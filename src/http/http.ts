@@ -61,7 +61,7 @@ export interface Front {
   /** Replaces certificates and everything else about TLS, for the next handshakes. */
   tls(state: TlsState): void;
   /** Lets processes dial in. @throws HostError LISTEN_FAILED */
-  acceptLinks(socketPath: string): Promise<void>;
+  acceptLinks(socketPath: string, uid?: number): Promise<void>;
   /**
    * Accepts clients on a raw TCP handle, or on anything that net.Server.listen takes. They speak TLS when
    * `origin` begins with `https:`. @throws the system's error.
@@ -157,8 +157,8 @@ class HttpFront implements Front, LinkHost {
     for (const process of state.processes) this.expect(process);
   }
 
-  acceptLinks(socketPath: string): Promise<void> {
-    return this.#links.listen(socketPath);
+  acceptLinks(socketPath: string, uid?: number): Promise<void> {
+    return this.#links.listen(socketPath, uid);
   }
 
   async listen(target: unknown, origin: string): Promise<{ port: number }> {

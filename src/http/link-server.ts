@@ -1,9 +1,9 @@
 // Where processes dial in: a Unix socket of our user. Checks who they are, answers their control frames, makes
 // a LinkUpstream of each, and tells when one serves, stops serving, or is gone.
 
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
-import { assert, AssertionFailure } from '../base/assert.ts';
+import { AssertionFailure } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
@@ -192,7 +192,7 @@ class LinkConnection {
 /** Listens for processes. */
 export class LinkServer {
   #options: { host: LinkHost; clock: Clock; log: Log };
-  #server: net.Server | null = null;
+  #servers: net.Server[] = [];
   #connections = new Set<LinkConnection>();
 
   constructor(options: { host: LinkHost; clock: Clock; log: Log }) {
@@ -200,11 +200,10 @@ export class LinkServer {
   }
 
   /**
-   * Listens on a Unix socket, for our user only. A socket left there by another process is replaced.
-   * @throws HostError LISTEN_FAILED
+   * Listens on a Unix socket, for our user only, or for the user `uid` only. A socket left there by another
+   * process is replaced. @throws HostError LISTEN_FAILED
    */
-  async listen(path: string): Promise<void> {
-    assert(this.#server === null, 'a link server listens once');
+  async listen(path: string, uid?: number): Promise<void> {
     removeStaleSocket(path);
     const server = net.createServer((socket) => this.#accept(socket));
     await new Promise<void>((resolve, reject) => {
@@ -220,13 +219,13 @@ export class LinkServer {
       }
     });
     if (process.platform !== 'win32') chmodSync(path, SOCKET_MODE);
-    this.#server = server;
+    if (uid !== undefined) chownSync(path, uid, -1);
+    this.#servers.push(server);
   }
 
   /** Hangs up on everybody and removes the socket. */
   close(): void {
-    this.#server?.close();
-    this.#server = null;
+    for (const server of this.#servers.splice(0)) server.close();
     for (const connection of this.#connections) connection.destroy();
   }
 

@@ -53,6 +53,7 @@ async function configure(front: Front, message: HostToFront & { kind: 'configure
   message.processes.forEach(notePid);
   front.configure(message);
   await front.acceptLinks(message.linkSocket);
+  for (const { path, uid } of message.userLinks ?? []) await front.acceptLinks(path, uid);
   send({ kind: 'configured' });
 }
 

@@ -108,6 +108,8 @@ export type HostToFront =
   | {
       kind: 'configure';
       linkSocket: string;
+      /** The same for other users: each socket is given to its user. */
+      userLinks?: { path: string; uid: number }[];
       limits: FrontLimits;
       routes: Route[];
       groups: Group[];

@@ -1,0 +1,60 @@
+// Where other users reach this host: <folder>/run-<pid>/<uid>.sock and <uid>-front-<n>.sock, each owned by its
+// user with mode 0600, so that who can open it is that user. The folders are the host's: nobody else can put
+// anything there, and they hold nothing but these sockets.
+
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { HostError } from '../base/host-error.ts';
+import { isAlive } from './run-folder.ts';
+
+const FOLDER_MODE = 0o755;
+const SOCKET_MODE = 0o600;
+
+/** The sockets of one user. */
+export interface UserSockets {
+  uid: number;
+  /** For claims. */
+  join: string;
+  /** For links, one a front. */
+  links: string[];
+}
+
+/** Makes the folders. @throws HostError HOME_UNSAFE */
+export function makeUserSockets(
+  folder: string,
+  users: readonly number[],
+  frontCount: number,
+): { users: UserSockets[]; remove(): void } {
+  if (users.length === 0) return { users: [], remove: () => {} };
+  makeReachable(folder);
+  for (const name of readdirSync(folder)) {
+    const pid = /^run-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  const run = join(folder, `run-${process.pid}`);
+  rmSync(run, { recursive: true, force: true });
+  makeReachable(run);
+  return {
+    users: users.map((uid) => ({
+      uid,
+      join: join(run, `${uid}.sock`),
+      links: Array.from({ length: frontCount }, (_, index) => join(run, `${uid}-front-${index}.sock`)),
+    })),
+    remove: () => rmSync(run, { recursive: true, force: true }),
+  };
+}
+
+function makeReachable(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  const { uid, mode } = lstatSync(folder);
+  if (!lstatSync(folder).isDirectory() || uid !== process.getuid?.() || (mode & 0o022) !== 0) {
+    throw new HostError('HOME_UNSAFE', `others can change ${folder} (reservationFolder); use another one`);
+  }
+  chmodSync(folder, FOLDER_MODE);
+}
+
+/** Gives a socket, which only the host can open so far, to its user. */
+export function giveSocket(path: string, uid: number): void {
+  chmodSync(path, SOCKET_MODE);
+  chownSync(path, uid, -1);
+}
