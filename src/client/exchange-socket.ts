@@ -80,6 +80,10 @@ export class ExchangeSocket extends SocketFacade {
   #isTimeoutForIdle = false;
   /** The head of the answer has not gone out. */
   #isMetaDue = false;
+  /** When the request began whose body still comes, as performance.now(); Infinity where none does. */
+  #bodySinceMs = Number.POSITIVE_INFINITY;
+  /** Bytes that were sent before this exchange. */
+  #sentBefore = 0;
   /** What the front hears when the program destroys the socket. */
   #abortReason: number = RESET_REASON.APP_ABORTED;
 
@@ -103,6 +107,13 @@ export class ExchangeSocket extends SocketFacade {
     return this.#state === 'idle' && this.#writer.isEmpty;
   }
 
+  /** True, once, when the body under way takes longer than that. */
+  isBodyOverdue(limitMs: number): boolean {
+    if (performance.now() - this.#bodySinceMs < limitMs) return false;
+    this.#bodySinceMs = Number.POSITIVE_INFINITY;
+    return true;
+  }
+
   /** A request starts; `isWhole` when no body follows. */
   begin(request: NodeRequest, isWhole: boolean): void {
     // What the app left unread of the last body holds up this exchange no longer.
@@ -110,8 +121,10 @@ export class ExchangeSocket extends SocketFacade {
     this.#request = request;
     this.cacheDuration = undefined;
     this.#isMetaDue = true;
+    this.#sentBefore = this.#writer.sentBytes;
     this.#step('request');
     if (isWhole) this.#step('request-whole');
+    else this.#bodySinceMs = performance.now();
     if (this.timeout > 0 && !this.#isTimeoutForIdle) this.#arm();
   }
 
@@ -206,6 +219,7 @@ export class ExchangeSocket extends SocketFacade {
 
   #requestWhole(trailers: string[]): void {
     const request = this.#request!;
+    this.#bodySinceMs = Number.POSITIVE_INFINITY;
     request.complete = true;
     if (trailers.length > 0) request._addHeaderLines(trailers, trailers.length);
     request.push(null);
@@ -333,7 +347,9 @@ export class ExchangeSocket extends SocketFacade {
   override _destroy(error: Error | null, callback: WriteCallback): void {
     const writer = this.#link.writer;
     const isFinished = this.#state === 'tunnel' && this.writableFinished;
-    if (this.isIdle || isFinished) writer.empty(LINK.CLOSE, this.channel);
+    const isRawAnswer = this.#isRawAnswer;
+    if (isRawAnswer) this.#sendEnd();
+    if (this.isIdle || isFinished || isRawAnswer) writer.empty(LINK.CLOSE, this.channel);
     else if (this.#state !== 'gone') writer.number(LINK.RESET, this.channel, this.#abortReason);
     this.#step('gone');
     this.#link.release(this.channel);
@@ -342,6 +358,13 @@ export class ExchangeSocket extends SocketFacade {
     this.#writer.drop();
     callback(error);
     if (this.onClosed !== null) process.nextTick(this.onClosed);
+  }
+
+  /** The program wrote an answer to the socket itself, as handlers of 'clientError' do: it ends with the socket. */
+  get #isRawAnswer(): boolean {
+    const isBusy = this.#state === 'receiving' || this.#state === 'answering';
+    const isUntouched = this.#response === null || !this.#response.headersSent;
+    return isBusy && isUntouched && this.#writer.sentBytes > this.#sentBefore && this.#writer.isEmpty;
   }
 
   /** The client's connection is reset, too. */

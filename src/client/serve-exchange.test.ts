@@ -367,6 +367,25 @@ test('server.timeout ends a quiet exchange, not an idle channel', async (t) => {
   assert.deepEqual(channel.resets, [RESET_REASON.APP_ABORTED]);
 });
 
+test('a body that takes longer than requestTimeout is answered with 408', async (t) => {
+  const { link, server } = await serve(t, () => {}, { requestTimeout: 20, connectionsCheckingInterval: 5 });
+  const channel = link.open().request({ method: 'POST', ended: false });
+  await channel.send(Buffer.from('some'));
+  await channel.until(() => channel.closes === 1);
+  assert.match(channel.text, /^HTTP\/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n$/);
+  assert.equal(channel.ends, 1);
+  assert.deepEqual(channel.resets, []);
+  const errors: (string | undefined)[] = [];
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    errors.push(error.code);
+    socket.end('HTTP/1.1 408 Slow\r\nContent-Length: 0\r\n\r\n');
+  });
+  const second = link.open().request({ method: 'POST', ended: false });
+  await second.until(() => second.closes === 1);
+  assert.match(second.text, /^HTTP\/1.1 408 Slow/);
+  assert.deepEqual(errors, ['ERR_HTTP_REQUEST_TIMEOUT']);
+});
+
 test('AsyncLocalStorage does not leak from one exchange into another', async (t) => {
   const storage = new AsyncLocalStorage<string>();
   const seen: (string | undefined)[] = [];

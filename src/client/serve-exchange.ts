@@ -65,9 +65,11 @@ class ConnectionList {
     }));
   }
 
-  /** Slow requests are the front's business. */
-  expired(): never[] {
-    return [];
+  /** Requests whose body takes longer than `server.requestTimeout`. Slow heads are the front's business. */
+  expired(_headersTimeoutMs: number, requestTimeoutMs: number): { socket: ExchangeSocket }[] {
+    if (requestTimeoutMs === 0) return [];
+    const overdue = [...this.sockets].filter((socket) => socket.isBodyOverdue(requestTimeoutMs));
+    return overdue.map((socket) => ({ socket }));
   }
 }
 

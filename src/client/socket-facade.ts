@@ -58,6 +58,10 @@ export class SocketFacade extends Duplex {
     return this.#origin.encrypted;
   }
 
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+
   get pending(): boolean {
     return false;
   }
