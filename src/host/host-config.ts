@@ -77,6 +77,14 @@ export const HOST_SETTINGS = {
       'Servers that are no apps, by URL prefix: `/legacy/: http://127.0.0.1:3000` or `unix:/path`. They get the ' +
       'path as it came. A backend wins over an app at the same path.',
   },
+  backendClientCert: {
+    type: 'choice',
+    default: 'off',
+    choices: ['off', 'leaf', 'chain'],
+    text:
+      'Whether backends are told of a trusted client certificate in `Client-Cert`, with `chain` also in ' +
+      '`Client-Cert-Chain` as far as node tells it (RFC 9440). From clients these fields are never passed on.',
+  },
   trustedProxies: {
     type: 'strings',
     default: ['127.0.0.0/8', '::1/128'],

@@ -398,9 +398,8 @@ class Supervisor implements Host {
   }
 
   #tables(): Tables {
-    const { backends } = this.#config.current.host;
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
-    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, backends, secretOf));
+    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, this.#config.current.host, secretOf));
   }
 }
 

@@ -44,22 +44,27 @@ function diversionOf(app: App, secret: string): Diversion {
   return { group: asideGroup(app.path), cookie: 'slipstream.debug', field: 'slipstream-debug', secret };
 }
 
+const NO_BACKENDS = { backends: {}, backendClientCert: 'off' };
+
 /**
- * The whole table for these apps. `stickyKey` signs the cookies of sticky sessions; `backends` are addresses
- * by prefix, which come first: of two equal prefixes the front takes the first. `secretOf` tells what leads
- * requests to a debuggee of the app; null: nothing does.
+ * The whole table for these apps. `stickyKey` signs the cookies of sticky sessions; the backends of `host`
+ * come first: of two equal prefixes the front takes the first. `secretOf` tells what leads requests
+ * to a debuggee of the app; null: nothing does.
  */
 export function routesOf(
   apps: readonly App[],
   stickyKey: string,
-  backends: Readonly<Record<string, string>> = {},
+  host: { backends: Readonly<Record<string, string>>; backendClientCert: string } = NO_BACKENDS,
   secretOf: (appPath: string) => string | null = () => null,
 ): { routes: Route[]; groups: Group[] } {
   const routes: Route[] = [];
   const groups: Group[] = [];
+  const { backends, backendClientCert } = host;
+  const isTold = backendClientCert === 'leaf' || backendClientCert === 'chain';
+  const clientCert = isTold ? ({ clientCert: backendClientCert } as const) : {};
   for (const [prefix, backend] of Object.entries(backends)) {
     const group = `backend:${prefix}`;
-    groups.push({ id: group, name: prefix, onDemand: false, backend });
+    groups.push({ id: group, name: prefix, onDemand: false, backend, ...clientCert });
     routes.push({ prefix: prefix.endsWith('/') ? prefix : `${prefix}/`, group });
   }
   for (const app of apps) {

@@ -33,6 +33,13 @@ export const TLS_SETTINGS = {
     default: true,
     text: 'Offers HTTP/2 on https listeners.',
   },
+  http2Cleartext: {
+    type: 'strings',
+    default: [],
+    text:
+      'Listeners for plain HTTP, as they stand in `listen`, that also take HTTP/2 from clients that begin with it ' +
+      '(prior knowledge, RFC 9113 3.3).',
+  },
   ticketRotationMs: {
     type: 'integer',
     default: 43_200_000,

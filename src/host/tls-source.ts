@@ -155,15 +155,16 @@ export class TlsSource {
     const handshake = handshakeOf(config);
     this.#status = [];
     const hosts = this.#hosts(config, onFault);
+    const cleartextHttp2 = this.#cleartextHttp2(config, onFault);
     if (this.#secure.length === 0) {
-      return { handshake, certificates: [], clientTrust: {}, hosts, ticketKeys: this.#ticketKeys };
+      return { handshake, certificates: [], clientTrust: {}, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys };
     }
     const found = [...this.#configured(config, onFault), ...this.#stored(onFault)];
     for (const { names, file, read } of found) this.#judge(names, file, read);
     const clientTrust = this.#clientTrust(config, onFault);
     const certificates = groupByName(found);
     checkMaterial(handshake, certificates);
-    return { handshake, certificates, clientTrust, hosts, ticketKeys: this.#ticketKeys };
+    return { handshake, certificates, clientTrust, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys };
   }
 
   #hosts(config: TlsConfig, onFault: (error: unknown) => void): SecureHost[] {
@@ -171,13 +172,24 @@ export class TlsSource {
       const redirectPort = redirect === 'off' ? null
         : redirect === 'default' ? (this.#secure[0]?.port ?? HTTPS_PORT) : redirect;
       if (listen === undefined) return { names, redirectPort, hsts };
-      const named = this.#options.listeners().filter(({ text }) => text?.replace(/\/$/, '') === listen);
-      const ports = named.map(({ port }) => port);
-      if (ports.length === 0) {
-        onFault(new HostError('CONFIG_INVALID', `tls.hosts: "${listen}" does not stand in "listen"`));
-      }
+      const ports = this.#named(listen, 'tls.hosts', onFault).map(({ port }) => port);
       return { names, ports, redirectPort, hsts };
     });
+  }
+
+  #cleartextHttp2({ settings }: TlsConfig, onFault: (error: unknown) => void): string[] {
+    const named = settings.http2Cleartext.flatMap((listen) => this.#named(listen, 'tls.http2Cleartext', onFault));
+    return named.map(({ origin }) => origin);
+  }
+
+  /** Listeners by what the configuration calls them. */
+  #named(listen: string, setting: string, onFault: (error: unknown) => void): KnownListener[] {
+    const plain = listen.replace(/\/$/, '');
+    const named = this.#options.listeners().filter(({ text }) => text?.replace(/\/$/, '') === plain);
+    if (named.length === 0) {
+      onFault(new HostError('CONFIG_INVALID', `${setting}: "${listen}" does not stand in "listen"`));
+    }
+    return named;
   }
 
   #configured(config: TlsConfig, onFault: (error: unknown) => void): Found[] {

@@ -1,6 +1,6 @@
 // A request as it goes to a backend that speaks HTTP/1.1. Pure.
 
-import type { LinkRequest } from '../wire/link-messages.ts';
+import type { ClientCertificate, LinkRequest } from '../wire/link-messages.ts';
 
 /** RFC 9110 9.2.2: doing it twice is the same as doing it once. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -10,10 +10,25 @@ export function isRepeatable(request: LinkRequest): boolean {
   return request.ended && !request.upgrade && IDEMPOTENT.has(request.method);
 }
 
+/** What a backend is told of a client's certificate. */
+export type ClientCertMode = 'off' | 'leaf' | 'chain';
+
+/**
+ * RFC 9440 2: the certificate, and its issuers, as lines. Only of a client whose chain is trusted: a backend takes
+ * the field for that.
+ */
+export function clientCertFields(client: ClientCertificate | undefined, mode: ClientCertMode): string {
+  if (mode === 'off' || client?.error !== '') return '';
+  const [own, ...issuers] = client.chain.map((der) => `:${der}:`);
+  const chain = mode === 'chain' && issuers.length > 0 ? `Client-Cert-Chain: ${issuers.join(', ')}\r\n` : '';
+  return `Client-Cert: ${own}\r\n${chain}`;
+}
+
 /** The head in Latin-1 and whether the body behind it is chunked. `authority` is the Host where none came. */
 export function backendRequest(
   request: LinkRequest,
   authority: string,
+  addedLines = '',
 ): { head: string; isChunked: boolean } {
   const { target, host } = originForm(request);
   let text = `${request.method} ${target} HTTP/1.1\r\n`;
@@ -41,7 +56,7 @@ export function backendRequest(
   }
   // RFC 9110 7.6.3: a gateway names itself.
   text += `Via: ${request.version === 20 ? '2' : request.version === 10 ? '1.0' : '1.1'} slipstream\r\n`;
-  return { head: `${text}\r\n`, isChunked };
+  return { head: `${text}${addedLines}\r\n`, isChunked };
 }
 
 /** RFC 9112 3.2.1: only proxies are sent the absolute form. */

@@ -43,7 +43,14 @@ QUOTED_BYTES[BACKSLASH] = 0;
 const HEAD_ONLY = new Set([
   'content-length', 'transfer-encoding', 'host', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade',
   'expect', 'authorization', 'proxy-connection', 'forwarded', 'content-encoding', 'content-type',
+  'client-cert', 'client-cert-chain',
 ]);
+
+/** True for a name that no trailer may have. */
+export function isHeadOnly(name: string): boolean {
+  const plain = name.toLowerCase().replaceAll('_', '-');
+  return HEAD_ONLY.has(plain) || plain.startsWith('x-forwarded');
+}
 
 /** What is read next. */
 type Reading =
@@ -219,10 +226,7 @@ export class ChunkedDecoder {
     }
     const trailers = fieldsOf(scanner, source.toString('latin1', base, base + bytes));
     for (let index = 0; index < trailers.length; index += 2) {
-      const name = trailers[index]!.toLowerCase().replaceAll('_', '-');
-      if (HEAD_ONLY.has(name) || name.startsWith('x-forwarded')) {
-        return 'a trailer that belongs into the head';
-      }
+      if (isHeadOnly(trailers[index]!)) return 'a trailer that belongs into the head';
     }
     return trailers;
   }

@@ -9,9 +9,9 @@ import { assert } from '../base/assert.ts';
 import type { ErrorCode } from '../base/host-error.ts';
 import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import type { BackendAddress } from '../wire/backend-address.ts';
-import type { LinkRequest } from '../wire/link-messages.ts';
+import type { ClientCertificate, LinkRequest, Origin } from '../wire/link-messages.ts';
 import { BackendConnection, type ConnectionUser } from './backend-connection.ts';
-import { backendRequest, isRepeatable } from './backend-request.ts';
+import { backendRequest, clientCertFields, isRepeatable, type ClientCertMode } from './backend-request.ts';
 import { chunkEnd, chunkHead } from './chunked.ts';
 import type { FrontContext } from './front-context.ts';
 import { stepChannel, type ChannelEvent, type ChannelState } from './link-upstream.ts';
@@ -40,6 +40,8 @@ const BREACHES: Record<Breach, { status: number; code: ErrorCode; message: strin
 class HttpChannel implements UpstreamChannel, ConnectionUser {
   readonly link: HttpUpstream;
   #owner: ExchangeOwner;
+  /** The certificate of the client whose exchange this is. */
+  #client: ClientCertificate | undefined;
   #state: ChannelState = 'idle';
   #connection: BackendConnection | null = null;
   /** Kept while it may have to be sent again. */
@@ -69,8 +71,9 @@ class HttpChannel implements UpstreamChannel, ConnectionUser {
     return this.#connection !== null && this.#connection.socket.writableNeedDrain;
   }
 
-  request(request: LinkRequest): void {
+  request(request: LinkRequest, origin: Origin): void {
     this.#step('request');
+    this.#client = origin.tls?.client;
     this.#isSent = request.ended;
     this.#unconsumed = 0;
     const free = isRepeatable(request) ? this.link.take(this) : null;
@@ -84,7 +87,9 @@ class HttpChannel implements UpstreamChannel, ConnectionUser {
     this.#closes = false;
     this.#reader = this.#newReader();
     this.#reader.start(request.method);
-    const { head, isChunked } = backendRequest(request, this.link.address.authority);
+    const { address, clientCert } = this.link;
+    const certificate = clientCertFields(this.#client, clientCert);
+    const { head, isChunked } = backendRequest(request, address.authority, certificate);
     this.#isChunked = isChunked;
     connection.socket.write(head, 'latin1');
     this.#restartDeadline();
@@ -260,6 +265,7 @@ function isRefused(error: Error | null): boolean {
 export class HttpUpstream implements Upstream, Ticked {
   readonly isHop = true;
   readonly address: BackendAddress;
+  readonly clientCert: ClientCertMode;
   /** Exchanges under way, tunnels not counted. */
   active = 0;
   #context: BackendContext;
@@ -272,8 +278,14 @@ export class HttpUpstream implements Upstream, Ticked {
   #busy = new Set<HttpChannel>();
 
   /** `onRoom`: an exchange is over. */
-  constructor(options: { address: BackendAddress; context: BackendContext; onRoom: () => void }) {
+  constructor(options: {
+    address: BackendAddress;
+    clientCert?: ClientCertMode;
+    context: BackendContext;
+    onRoom: () => void;
+  }) {
     this.address = options.address;
+    this.clientCert = options.clientCert ?? 'off';
     this.#context = options.context;
     this.#onRoom = options.onRoom;
     this.#context.ticker.add(this);

@@ -23,6 +23,7 @@ import { LinkServer, type LinkHost } from './link-server.ts';
 import type { LinkUpstream } from './link-upstream.ts';
 import { Listener } from './listener.ts';
 import { SecureHosts } from './secure-hosts.ts';
+import { PrefaceDoor, type Door } from './preface-door.ts';
 import { TlsDoor } from './tls-door.ts';
 import { TlsStore } from './tls-store.ts';
 import { RouteTable } from './route-table.ts';
@@ -172,10 +173,11 @@ class HttpFront implements Front, LinkHost {
     this.#listener.unlisten(origin);
   }
 
-  #doorOf(origin: string): TlsDoor | undefined {
-    if (!origin.startsWith('https:')) return undefined;
-    const { clock, log } = this.#context;
-    return new TlsDoor({ origin, store: this.#tls, clock, log, limits: () => this.#context.limits });
+  #doorOf(origin: string): () => Door | undefined {
+    const options = { ...this.#context, limits: () => this.#context.limits };
+    const isSecure = origin.startsWith('https:');
+    const door = isSecure ? new TlsDoor({ ...options, origin, store: this.#tls }) : new PrefaceDoor(options);
+    return () => (isSecure || this.#tls.hasCleartextHttp2(origin) ? door : undefined);
   }
 
   tls(state: TlsState): void {
@@ -206,13 +208,13 @@ class HttpFront implements Front, LinkHost {
 
   #settleBackends(groups: Group[]): void {
     const old = new Map(this.#backends);
-    for (const { id, backend } of groups) {
+    for (const { id, backend, clientCert = 'off' } of groups) {
       if (backend === undefined) continue;
-      const key = `${id} ${backend}`;
+      const key = `${id} ${backend} ${clientCert}`;
       if (old.delete(key)) continue;
       const group = this.#groups.get(id)!;
       const address = parseBackend(backend, 'backends');
-      const made = new HttpUpstream({ address, context: this.#context, onRoom: () => group.dispatch() });
+      const made = new HttpUpstream({ address, clientCert, context: this.#context, onRoom: () => group.dispatch() });
       this.#backends.set(key, made);
       group.add(made);
     }

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../base/host-error.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import { ConnectionDeadlines } from './connection-deadlines.ts';
 import { Exchange, type ExchangeClient } from './exchange.ts';
+import { isHeadOnly } from './chunked.ts';
 import type { FrontContext, TurnMember } from './front-context.ts';
 import { Http2Answer } from './http2-answer.ts';
 import type { Channel } from './link-upstream.ts';
@@ -13,6 +14,9 @@ import { BODY_TOO_SLOW, BODY_TRUNCATED, tooLong, type BodyFault } from './reques
 import type { RequestHead } from './request-head.ts';
 import { Tunnel } from './upgrade.ts';
 
+const TRAILER_BAD: BodyFault = {
+  kind: 'bad', status: 400, code: 'REQUEST_INVALID', message: 'a trailer that belongs into the head',
+};
 /** RFC 9113 7. */
 const NO_ERROR = 0;
 
@@ -72,7 +76,7 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     this.#isBodyTooLong = bodyBytesMax > 0 && body.kind === 'length' && body.length > bodyBytesMax;
     if (!this.#isBodyWhole) {
       // Untyped: the fields as they came are the third argument.
-      stream.on('trailers', (...given: unknown[]) => this.#noteTrailers(given[2] as string[]));
+      stream.on('trailers', (...given: unknown[]) => this.#noteTrailers(stream, given[2] as string[]));
       this.#deadlines.startBody();
     }
     this.#exchange.begin(head);
@@ -161,8 +165,10 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     if (this.#exchange.state === 'served') this.#exchange.bodyEnded(this.#trailers);
   }
 
-  #noteTrailers(raw: string[]): void {
+  #noteTrailers(stream: ServerHttp2Stream, raw: string[]): void {
+    if (stream !== this.#stream) return;
     this.#trailers = raw;
+    if (raw.some((name, index) => index % 2 === 0 && isHeadOnly(name))) this.#failBody(stream, TRAILER_BAD);
   }
 
   #failBody(stream: ServerHttp2Stream, fault: BodyFault): void {

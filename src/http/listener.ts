@@ -2,24 +2,19 @@
 // the end. One per front; it may listen on several sockets.
 
 import * as net from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { Connection } from './connection.ts';
 import type { FrontContext } from './front-context.ts';
 import { Http2Connection } from './http2-connection.ts';
+import type { Door } from './preface-door.ts';
 import { readProxyHeader } from './proxy-door.ts';
 import { clientAddressOf, inheritEnds } from './socket-origin.ts';
-import type { TlsDoor } from './tls-door.ts';
+import { TlsDoor } from './tls-door.ts';
 
 /** Connections above connectionsMax that are still answered with 503 before those behind are just cut. */
 const TURNED_AWAY_MAX = 256;
 
 /** After this much silence the system asks whether the peer is still there. */
 const TCP_KEEP_ALIVE_MS = 60_000;
-
-/** The protocol that the handshake settled. */
-function alpnOf(socket: net.Socket): string | false | null {
-  return socket instanceof TLSSocket ? socket.alpnProtocol : null;
-}
 
 /** A client, whatever it speaks. */
 interface ClientConnection {
@@ -52,11 +47,17 @@ export class Listener {
   }
 
   /**
-   * Listens on a handle that another process bound, or on whatever net.Server.listen takes. With a door,
-   * clients speak TLS. `origin` is its name for `unlisten`. `isProxied`: connections begin with a PROXY header.
+   * Listens on a handle that another process bound, or on whatever net.Server.listen takes. Clients come
+   * through the door that `doorOf` names, asked for each. `origin` is its name for `unlisten`. `isProxied`:
+   * connections begin with a PROXY header.
    * @throws the system's error, with nothing left open.
    */
-  listen(target: unknown, door?: TlsDoor, origin = '', isProxied = false): Promise<{ port: number }> {
+  listen(
+    target: unknown,
+    doorOf: () => Door | undefined = () => undefined,
+    origin = '',
+    isProxied = false,
+  ): Promise<{ port: number }> {
     const server = net.createServer({
       allowHalfOpen: true,
       noDelay: true,
@@ -64,8 +65,8 @@ export class Listener {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
     });
     server.on('connection', (socket: net.Socket) => {
-      if (isProxied) this.#awaitProxy(socket, door);
-      else this.#accept(socket, door);
+      if (isProxied) this.#awaitProxy(socket, doorOf());
+      else this.#accept(socket, doorOf());
     });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -132,7 +133,7 @@ export class Listener {
   }
 
   /** Learns from the proxy for whom it connects. */
-  #awaitProxy(socket: net.Socket, door: TlsDoor | undefined): void {
+  #awaitProxy(socket: net.Socket, door: Door | undefined): void {
     if (this.connections >= this.#context.limits.connectionsMax) {
       socket.destroy();
       return;
@@ -149,7 +150,7 @@ export class Listener {
     });
   }
 
-  #accept(socket: net.Socket, door: TlsDoor | undefined): void {
+  #accept(socket: net.Socket, door: Door | undefined): void {
     const { connectionsMax, connectionsPerClientMax } = this.#context.limits;
     if (this.connections >= connectionsMax) {
       this.#turnAway(socket, door, `There are ${connectionsMax} connections (connectionsMax).`);
@@ -168,36 +169,36 @@ export class Listener {
     this.#keep(socket, address, door);
   }
 
-  #keep(socket: net.Socket, address: string | null, door: TlsDoor | undefined): void {
+  #keep(socket: net.Socket, address: string | null, door: Door | undefined): void {
     if (address !== null) this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
     const leave = (): void => {
       if (address !== null) this.#leave(address);
       this.#gone();
     };
     if (door === undefined) {
-      this.#connect(socket, leave, socket);
+      this.#connect(socket, leave, { raw: socket, isHttp2: false });
       return;
     }
     this.#handshakes.add(socket);
     socket.once('close', () => {
       if (this.#handshakes.delete(socket)) leave();
     });
-    door.accept(socket, (secure) => {
+    door.accept(socket, (secure, isHttp2) => {
       if (!this.#handshakes.delete(socket)) secure.destroy();
       else {
-        inheritEnds(secure, socket);
-        this.#connect(secure, leave, socket);
+        if (secure !== socket) inheritEnds(secure, socket);
+        this.#connect(secure, leave, { raw: socket, isHttp2 });
       }
     });
   }
 
   /** `raw` is the accepted socket: under TLS another one. */
-  #connect(socket: net.Socket, leave: () => void, raw: net.Socket): void {
+  #connect(socket: net.Socket, leave: () => void, { raw, isHttp2 }: { raw: net.Socket; isHttp2: boolean }): void {
     const onClosed = (): void => {
       this.#connections.delete(connection);
       leave();
     };
-    const connection: ClientConnection = alpnOf(socket) === 'h2'
+    const connection: ClientConnection = isHttp2
       ? new Http2Connection(socket, this.#context, onClosed)
       : new Connection(socket, this.#context, onClosed);
     const { server } = raw as net.Socket & { server?: net.Server };
@@ -211,9 +212,9 @@ export class Listener {
     else this.#byAddress.delete(address);
   }
 
-  #turnAway(socket: net.Socket, door: TlsDoor | undefined, message: string): void {
+  #turnAway(socket: net.Socket, door: Door | undefined, message: string): void {
     // A handshake costs more than the answer is worth.
-    if (door !== undefined || this.#turnedAway.size >= TURNED_AWAY_MAX) {
+    if (door instanceof TlsDoor || this.#turnedAway.size >= TURNED_AWAY_MAX) {
       socket.destroy();
       return;
     }

@@ -68,6 +68,10 @@ export class SteeringFields implements FramingFields {
         break;
       case 10:
         return this.#noteTen(name, first, value);
+      case 11:
+        // RFC 9440 2.4: nobody but the front says this.
+        if (first === 0x63 && name.toLowerCase() === 'client-cert') return false;
+        break;
       case 14:
         if (first === 0x63 && (name === 'Content-Length' || name.toLowerCase() === 'content-length')) {
           this.contentLength = joinValues(this.contentLength, value);
@@ -78,6 +82,7 @@ export class SteeringFields implements FramingFields {
         if (first === 0x70 && name.toLowerCase() === 'proxy-connection') return false;
         break;
       case 17:
+        if (first === 0x63 && name.toLowerCase() === 'client-cert-chain') return false;
         if (first === 0x74 && name.toLowerCase() === 'transfer-encoding') {
           this.transferEncoding = joinValues(this.transferEncoding, value);
           return true;
@@ -100,7 +105,8 @@ export class SteeringFields implements FramingFields {
   #noteLookAlike(name: string): void {
     const plain = name.toLowerCase().replaceAll('_', '-');
     const isSteering = plain === 'content-length' || plain === 'transfer-encoding';
-    const isIdentity = plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-client-ip';
+    const isIdentity = plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-client-ip'
+      || plain.startsWith('client-cert');
     if (isSteering || isIdentity) this.lookAlike = name;
   }
 }

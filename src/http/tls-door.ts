@@ -12,6 +12,7 @@ import { messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { TlsCertificate } from '../wire/tls-messages.ts';
 import { readClientHello } from './client-hello.ts';
+import type { Door } from './preface-door.ts';
 import type { TlsStore } from './tls-store.ts';
 
 /** Node has a deadline of its own, which each byte puts off; this one never comes. */
@@ -37,7 +38,7 @@ interface Handshake {
   socket: Socket;
   timer: Timer;
   /** Gets the connection, once. */
-  onSecure: (socket: tls.TLSSocket) => void;
+  onSecure: (socket: tls.TLSSocket, isHttp2: boolean) => void;
 }
 
 /** The name of a client on both its sockets, the plain one and the secure one. */
@@ -46,7 +47,7 @@ function clientKey(socket: Socket): string {
 }
 
 /** See the file head. */
-export class TlsDoor {
+export class TlsDoor implements Door {
   #options: TlsDoorOptions;
   /** Servers that never listen: they are given sockets. Null: the certificate cannot be used. */
   #servers = new Map<TlsCertificate, tls.Server | null>();
@@ -58,7 +59,7 @@ export class TlsDoor {
   }
 
   /** Begins a handshake. `onSecure` is not called when it fails: the socket closes then. */
-  accept(socket: Socket, onSecure: (socket: tls.TLSSocket) => void): void {
+  accept(socket: Socket, onSecure: (socket: tls.TLSSocket, isHttp2: boolean) => void): void {
     const { clock, log, origin } = this.#options;
     const { tlsHandshakesMax, tlsHandshakeTimeoutMs } = this.#options.limits();
     // The reason does not matter: `close` follows.
@@ -148,7 +149,7 @@ export class TlsDoor {
     // A session that was made without a certificate says "authorized" when it is resumed in TLS 1.3.
     const isAnonymous = mustHaveCertificate && socket.getPeerX509Certificate() === undefined;
     if (handshake === undefined || isAnonymous) socket.destroy();
-    else handshake.onSecure(socket);
+    else handshake.onSecure(socket, socket.alpnProtocol === 'h2');
   }
 
   #failed(error: Error, socket: tls.TLSSocket): void {

@@ -79,6 +79,11 @@ export class TlsStore {
     }
   }
 
+  /** A plain listener takes HTTP/2 from clients that begin with it. */
+  hasCleartextHttp2(origin: string): boolean {
+    return this.#state?.cleartextHttp2?.includes(origin) === true;
+  }
+
   /** Whom a listener trusts, if it asks for client certificates. */
   trustOf(origin: string): ClientTrust | undefined {
     return this.#state?.clientTrust[origin];

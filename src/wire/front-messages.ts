@@ -23,6 +23,8 @@ export interface Group {
   diversion?: Diversion;
   /** Served by what listens there instead of by processes: `http://host:port` or `unix:/path`. */
   backend?: string;
+  /** A trusted client certificate is told to the backend in fields (RFC 9440), with its chain or not. Default: no. */
+  clientCert?: 'leaf' | 'chain';
   /** What it answers when no process serves it and it is not on demand. Default 503 UPSTREAM_NONE. */
   absent?: { status: number; code: ErrorCode; message: string };
 }

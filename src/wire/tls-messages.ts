@@ -54,6 +54,8 @@ export interface TlsState {
   certificates: TlsCertificate[];
   /** By the origin of the listener, `https://host:port`. Absent: clients are not asked. */
   clientTrust: Record<string, ClientTrust>;
+  /** Origins of plain listeners that also take HTTP/2, from clients that begin with it. */
+  cleartextHttp2?: string[];
   /** The first row that fits holds. */
   hosts?: SecureHost[];
   /** 48 secret bytes in base64, the same for all fronts: tickets of one are taken by the others. */
