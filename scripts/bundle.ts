@@ -1,8 +1,8 @@
-// What the compiler leaves to do: bundles the debugger's page into dist/devtools and the preload and the
-// drop-in module into dist/*.cjs. Each is skipped while the content it was made from is the same.
+// What the compiler leaves to do: bundles the debugger's page into dist/devtools, the preload and the drop-in
+// module into dist/*.cjs, and the programs into few files. What takes long is skipped while its sources are the same.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +16,11 @@ const CLIENT_BUNDLES: Record<string, string> = {
   'register.cjs': 'src/client/register.ts',
   'client.cjs': 'src/client/client.ts',
 };
+
+/** Entries of processes, below src. Each module file that a process loads costs it memory and time. */
+const PROGRAMS = ['cli/main.ts', 'process/front-main.ts', 'process/session-main.ts'];
+/** What is loaded later, or by several verbs: beside main.js, so that files are found relative to a folder of src. */
+const CHUNK_NAMES = 'cli/part-[hash]';
 
 /** Files and folders that decide what is in dist/devtools, besides packages. */
 const DEVTOOLS_SOURCES = [
@@ -115,9 +120,39 @@ async function bundleClient(root: string): Promise<void> {
   });
 }
 
+/** Puts each program into few files, the first in the place of what the compiler made of its entry. */
+async function bundlePrograms(root: string): Promise<void> {
+  const output = join(root, 'dist', 'src');
+  // One by one: what two of them shared, each would have to load whole.
+  const results = await Promise.all(PROGRAMS.map((entry) =>
+    build({
+      absWorkingDir: root,
+      entryPoints: [join(root, 'src', entry)],
+      outdir: output,
+      outbase: join(root, 'src'),
+      chunkNames: CHUNK_NAMES,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.19',
+      packages: 'external',
+      metafile: true,
+      logLevel: 'warning',
+    }),
+  ));
+  const outputs = results.flatMap(({ metafile }) => Object.keys(metafile.outputs));
+  const made = new Set(outputs.map((path) => join(root, path)));
+  for (const name of readdirSync(join(output, 'cli'))) {
+    const path = join(output, 'cli', name);
+    if (name.startsWith('part-') && !made.has(path)) rmSync(path);
+  }
+}
+
 /** Bundles what is out of date in the checkout at `root`. Throws what esbuild or a patch complains of. */
 export async function bundleAll(root: string): Promise<void> {
   await bundleClient(root);
+  await bundlePrograms(root);
   await bundleDevtools(root);
 }
 

@@ -4,10 +4,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parse, stringify } from 'yaml';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { mapPm2App, readCompat, type Pm2Mapping } from '../compat/compat.ts';
 import { parseAppConfig } from './host-config.ts';
+import { yaml } from './yaml.ts';
 
 /** What was made. */
 export interface Migration {
@@ -57,7 +57,7 @@ function isFile(path: string): boolean {
 async function readPm2(file: string): Promise<unknown> {
   try {
     if (file.endsWith('.json')) return JSON.parse(readFileSync(file, 'utf8'));
-    if (/\.ya?ml$/.test(file)) return parse(readFileSync(file, 'utf8'));
+    if (/\.ya?ml$/.test(file)) return yaml().parse(readFileSync(file, 'utf8'));
     const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
     return module.default ?? module;
   } catch (error) {
@@ -94,5 +94,5 @@ async function migratePm2(root: string, file: string): Promise<Migration> {
 }
 
 function textOf(from: string, content: Record<string, unknown>): string {
-  return `# Made by "slipstream migrate" from the settings of ${from}.\n${stringify(content)}`;
+  return `# Made by "slipstream migrate" from the settings of ${from}.\n${yaml().stringify(content)}`;
 }
