@@ -86,11 +86,11 @@ export class ResponseReader {
   #informationalHeads = 0;
   #scanner = new FieldScanner();
   #held = new HeldBytes();
-  #chunked: ChunkedDecoder;
+  /** Made for the first body that needs it. */
+  #chunked: ChunkedDecoder | null = null;
 
   constructor(sink: ResponseSink) {
     this.#sink = sink;
-    this.#chunked = new ChunkedDecoder((slice) => sink.data(slice));
   }
 
   /** Expects a response to a request with this method. The response before must have ended. */
@@ -126,6 +126,7 @@ export class ResponseReader {
         }
         case 'chunked': {
           if (at === chunk.length) return 'more';
+          this.#chunked ??= new ChunkedDecoder((slice) => this.#sink.data(slice));
           const result = this.#chunked.push(chunk, at, chunk.length);
           if (result.kind === 'more') return 'more';
           if (result.kind === 'bad') return this.#bad(result.message);

@@ -199,32 +199,44 @@ function asciiJson(value: unknown): string {
 export function decodeRequest(buffer: Buffer, start: number, end: number): LinkRequest {
   const flags = buffer[start]!;
   const version = buffer[start + 1]!;
-  const texts = buffer.toString('latin1', start + 2, end).split('\0');
-  const request: LinkRequest = {
-    version,
-    method: '',
-    target: '',
-    fields: texts,
-    ended: (flags & REQUEST_ENDED) !== 0,
-    upgrade: (flags & REQUEST_UPGRADES) !== 0,
-    local: (flags & REQUEST_LOCAL) !== 0,
-  };
+  const text = buffer.toString('latin1', start + 2, end);
+  let at = 0;
+  let origin: Origin | undefined;
   if ((flags & REQUEST_OPENS) !== 0) {
-    const [remoteAddress, remotePort, localAddress, localPort] = texts.splice(0, 4);
-    request.origin = {
+    const encrypted = (flags & REQUEST_ENCRYPTED) !== 0;
+    const texts = text.split('\0', encrypted ? 5 : 4);
+    const [remoteAddress, remotePort, localAddress, localPort, tls = ''] = texts;
+    origin = {
       remoteAddress: remoteAddress!,
       remotePort: Number(remotePort),
       localAddress: localAddress!,
       localPort: Number(localPort),
-      encrypted: (flags & REQUEST_ENCRYPTED) !== 0,
+      encrypted,
     };
-    const tls = request.origin.encrypted ? texts.shift()! : '';
-    if (tls !== '') request.origin.tls = JSON.parse(tls) as TlsOrigin;
+    if (tls !== '') origin.tls = JSON.parse(tls) as TlsOrigin;
+    for (const each of texts) at += each.length + 1;
   }
-  const [method, target] = texts.splice(0, 2);
-  request.method = method!;
-  request.target = target!;
+  const method = textAt(text, at);
+  at += method.length + 1;
+  const target = textAt(text, at);
+  at += target.length + 1;
+  const request: LinkRequest = {
+    version,
+    method,
+    target,
+    fields: at > text.length ? [] : text.slice(at).split('\0'),
+    ended: (flags & REQUEST_ENDED) !== 0,
+    upgrade: (flags & REQUEST_UPGRADES) !== 0,
+    local: (flags & REQUEST_LOCAL) !== 0,
+  };
+  if (origin !== undefined) request.origin = origin;
   return request;
+}
+
+/** The text from `at` up to the next NUL or the end. */
+function textAt(text: string, at: number): string {
+  const end = text.indexOf('\0', at);
+  return end < 0 ? text.slice(at) : text.slice(at, end);
 }
 
 /** END with trailers (flat name, value list). */
