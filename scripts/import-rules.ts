@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import { isTest, isTypeScript, lineAt } from './source-tree.ts';
 import type { Complaint, SourceFile } from './source-tree.ts';
 
-const FEATURES = ['http', 'apps', 'debug', 'client', 'compat', 'dashboard', 'tls'];
+const FEATURES = ['http', 'apps', 'debug', 'client', 'compat', 'dashboard', 'site', 'tls'];
 
 /** Room of src -> the rooms it may import, besides itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['base', 'wire'],
   compat: ['base', 'wire'],
   dashboard: ['base', 'wire'],
+  site: ['base', 'wire'],
   tls: ['base', 'wire'],
   browser: ['base', 'wire'],
   host: ['base', 'wire', 'apps', 'compat', 'dashboard', 'tls'],
@@ -28,6 +29,7 @@ const OPEN_ROOMS = new Set(['base', 'wire', 'process']);
 
 /** Doors beside the one with the room's name: for another process than the one that the room is in first. */
 const SIDE_DOORS = new Set([
+  'src/client/answer-meta.ts',
   'src/client/register.ts',
   'src/debug/access-grants.ts',
   'src/debug/attach.ts',

@@ -175,6 +175,11 @@ export interface FolderSettings {
   readonly settings: Partial<AppSettings>;
   /** The file to run, relative to the folder; a package.json has no say then. */
   readonly entry?: string;
+  /**
+   * The folder runs these and `entry`, and nothing else: each is an app of its own at `<folder>/<entry>/`. Absent:
+   * what the folder runs is found.
+   */
+  readonly scripts?: readonly { readonly entry: string; readonly settings: Partial<AppSettings> }[];
 }
 
 /** What a folder configures. */
@@ -189,6 +194,8 @@ export interface App {
   readonly entry: string;
   /** "app:/shop/". */
   readonly group: string;
+  /** Of one of several scripts of a folder: the path of that folder, "/shop/". Its own is then "/shop/job.js/". */
+  readonly folderPath?: string;
   readonly settings: AppSettings;
   /** Flags for node, from the start script. */
   readonly nodeFlags: readonly string[];

@@ -23,7 +23,7 @@ import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, Failure } from '../wire/front-messages.ts';
 
 export { APP_SETTINGS, asideGroup, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from './app-config.ts';
-export { discoverApps } from './discover.ts';
+export { discoverApps, sitePath } from './discover.ts';
 export type { DebugOptions } from './app-command.ts';
 export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
 export type { ExitReport } from './app-process.ts';

@@ -7,7 +7,7 @@ import { basename, isAbsolute, join, posix, sep } from 'node:path';
 import { settingsAt } from './app-config.ts';
 import { parseStartScript, withoutHostFlags } from './start-script.ts';
 import { messageOf } from '../base/host-error.ts';
-import type { App, AppSettingsSource, FolderSettings } from './app-config.ts';
+import type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
 import type { StartScript } from './start-script.ts';
 import type { Log } from '../base/log.ts';
 
@@ -119,18 +119,21 @@ function programOf(entry: string, script?: StartScript, problem?: string): Progr
   };
 }
 
+/** What runs the file that the settings of a folder name. */
+function programNamed(folder: string, named: string): Program {
+  const entry = resolveFile(folder, named);
+  if (entry !== undefined) return programOf(entry);
+  const problem = `its settings name ${JSON.stringify(named)}, which is no file in its folder`;
+  return programOf(insideFolder(named) ?? '.', undefined, problem);
+}
+
 /**
  * Whether a folder is an app, and what it runs: the file of a start script, else `main`, else a file with
  * a known name. `names` are the entries of the folder; `named` is the file that its settings name.
  * Never throws for what is on the disk.
  */
 export function inspectFolder(folder: string, names: readonly string[], named?: string): Verdict {
-  if (named !== undefined && named !== '') {
-    const entry = resolveFile(folder, named);
-    if (entry !== undefined) return { kind: 'app', program: programOf(entry) };
-    const problem = `its settings name ${JSON.stringify(named)}, which is no file in its folder`;
-    return { kind: 'app', program: programOf(insideFolder(named) ?? '.', undefined, problem) };
-  }
+  if (named !== undefined && named !== '') return { kind: 'app', program: programNamed(folder, named) };
   const content: PackageFile = names.includes('package.json') ? readPackage(folder) : {};
   const script = content.start === undefined ? undefined : parseStartScript(content.start);
   const main = content.main === undefined ? undefined : resolveFile(folder, content.main);
@@ -187,6 +190,35 @@ function makeApp(search: Pick<Search, 'root' | 'source'>, folders: string[], pro
   };
 }
 
+/** One of several scripts of a folder. */
+function makeScriptApp(search: Pick<Search, 'root' | 'source'>, folders: string[], entry: string): App {
+  const whole = makeApp(search, folders, programNamed(join(search.root, ...folders), entry));
+  const path = `${whole.path}${entry.split('/').map(encodeSegment).join('/')}/`;
+  return {
+    ...whole,
+    name: folders.length === 0 ? entry : `${whole.name}/${entry}`,
+    path,
+    group: `app:${path}`,
+    settings: scriptSettings(search.source, path, ofFolder(search.source, whole.folder, whole.path), entry),
+    folderPath: whole.path,
+  };
+}
+
+function scriptSettings(
+  source: AppSettingsSource,
+  path: string,
+  own: FolderSettings | undefined,
+  entry: string,
+): AppSettings {
+  const settings = own?.scripts?.find((script) => script.entry === entry)?.settings;
+  return settingsAt(source, path, settings === undefined ? own : { settings });
+}
+
+/** The path of the folder that the app is in. */
+export function sitePath({ path, folderPath }: Pick<App, 'path' | 'folderPath'>): string {
+  return folderPath ?? path;
+}
+
 /** `above`: real paths of the folder and those above it; a link back to one of them would never end. */
 async function searchFolder(search: Search, folders: string[], above: readonly string[]): Promise<void> {
   const folder = join(search.root, ...folders);
@@ -198,7 +230,13 @@ async function searchFolder(search: Search, folders: string[], above: readonly s
     return;
   }
   const own = ofFolder(search.source, folder, pathOf(folders));
-  const verdict = inspectFolder(folder, names, namedEntry(search.source, pathOf(folders), own));
+  const named = namedEntry(search.source, pathOf(folders), own);
+  if (own?.scripts !== undefined) {
+    if (named !== '') search.apps.push(makeApp(search, folders, programNamed(folder, named)));
+    for (const { entry } of own.scripts) search.apps.push(makeScriptApp(search, folders, entry));
+    return;
+  }
+  const verdict = inspectFolder(folder, names, named);
   if (verdict.kind === 'app') {
     search.apps.push(makeApp(search, folders, verdict.program));
     return;
@@ -249,7 +287,13 @@ export async function discoverApps(
 export function rediscoverApp(app: App, source: AppSettingsSource): App | undefined {
   const names = ifReadable(() => readdirSync(app.folder));
   if (names === undefined) return undefined;
-  const own = ofFolder(source, app.folder, app.path);
+  const own = ofFolder(source, app.folder, sitePath(app));
+  if (app.folderPath !== undefined) {
+    if (own?.scripts?.some(({ entry }) => entry === app.entry) !== true) return undefined;
+    const settings = scriptSettings(source, app.path, own, app.entry);
+    return { ...app, settings, ...programNamed(app.folder, app.entry) };
+  }
+  if (own?.scripts !== undefined && namedEntry(source, app.path, own) === '') return undefined;
   const verdict = inspectFolder(app.folder, names, namedEntry(source, app.path, own));
   if (verdict.kind === 'none') return undefined;
   return { ...app, settings: settingsAt(source, app.path, own), ...verdict.program };

@@ -23,6 +23,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves after `ms`. */
+export function pause(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolved) => clock.after(ms, resolved));
+}
+
 /** A clock that stands still until `advance` is called. For tests. */
 export class HandClock implements Clock {
   #nowMs = 0;

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   HTTP_VERSION_UNSUPPORTED: 'the HTTP version is not served',
   HOST_UNKNOWN: 'no listener serves the host that the request names',
   ROUTE_NOT_FOUND: 'no app serves the path',
+  FOLDER_NOT_LISTED: 'the URL is a folder without a default document',
   QUEUE_FULL: 'the queue of the app is full',
   QUEUE_TIMED_OUT: 'the request waited too long for a process of the app',
   UPSTREAM_NONE: 'the prefix is registered but no process serves it now',

@@ -95,7 +95,9 @@ test('the handler says which script is the app', (t) => {
   });
   assert.equal(entry, 'hello.js');
   const verdicts = notes.map(({ name, verdict }) => `${name} ${verdict}`);
-  for (const expected of ['hello.js used', 'missing.js ignored', 'rewrite ignored', 'webSocket ignored']) {
+  for (const expected of [
+    'hello.js used', 'missing.js ignored', 'rewrite used', 'webSocket ignored', 'handler *.asp ignored',
+  ]) {
     assert.ok(verdicts.includes(expected), expected);
   }
 });

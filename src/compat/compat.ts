@@ -3,14 +3,17 @@
 // Files are read from scratch each time; nothing is changed.
 
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { HostError } from '../base/host-error.ts';
 import { IISNODE_ALIASES, IISNODE_DEFAULTS, IISNODE_SETTINGS, type IisnodeRow } from './iisnode-settings.ts';
 import { parseIisnodeYml } from './iisnode-yml.ts';
-import { parseWebConfig, type RawSetting, type WebConfig } from './web-config.ts';
+import type { SiteHandler, SiteProblem } from '../wire/site-messages.ts';
+import { parseWebConfig, type RawSetting, type ScriptScope, type WebConfig } from './web-config.ts';
+import { emptySections, findScripts, type SiteDraft } from './web-site.ts';
 
 export { mapPm2App } from './pm2.ts';
 export type { Pm2Mapping } from './pm2.ts';
+export type { SiteDraft } from './web-site.ts';
 
 /** One thing that was found, and what became of it. */
 export interface CompatNote {
@@ -23,14 +26,26 @@ export interface CompatNote {
   text: string;
 }
 
-/** What the files of a folder say. */
-export interface CompatConfig {
+/** One script and how it is run. */
+export interface CompatScript {
+  /** Relative to the folder, with "/". */
+  entry: string;
   /** By Slipstream's names; values are still to be checked. */
   settings: Record<string, unknown>;
   /** Where each comes from. */
   sources: Record<string, string>;
-  /** The script that the handlers name. */
+}
+
+/** What the files of a folder say. */
+export interface CompatConfig extends Omit<CompatScript, 'entry'> {
+  /** The first script that the handlers name. */
   entry?: string;
+  /** The others. */
+  scripts: CompatScript[];
+  /** Who answers what in the folder; undefined: all of it is the app's. */
+  site?: SiteDraft;
+  /** Names of the files that were read, and of those whose coming would change something. */
+  watched: string[];
   notes: CompatNote[];
 }
 
@@ -53,16 +68,72 @@ export function readCompat(folder: string, environment: Environment): CompatConf
   const ymlFile = join(folder, named === undefined || named === '' ? 'iisnode.yml' : named);
   const ymlText = readIfThere(ymlFile);
   if (web === undefined && ymlText === undefined) return undefined;
-  const values = new Map<string, { value: Value; raw: RawSetting }>();
-  for (const raw of web?.settings ?? []) take(values, raw, environment, 'web.config');
-  for (const raw of variablesOf(environment)) take(values, raw, environment, 'variable');
-  for (const { key, value, line } of parseIisnodeYml(ymlText ?? '', ymlFile)) {
+  const yml = parseIisnodeYml(ymlText ?? '', ymlFile).flatMap(({ key, value, line }) => {
     const name = IISNODE_ALIASES[key.toLowerCase()] ?? key;
     // Unknown keys mean nothing to the original.
-    if (!Object.hasOwn(IISNODE_SETTINGS, name.toLowerCase())) continue;
-    take(values, { name, value, place: `${ymlFile}:${line}` }, environment, 'yml');
+    const isKnown = Object.hasOwn(IISNODE_SETTINGS, name.toLowerCase());
+    return isKnown ? [{ name, value, place: `${ymlFile}:${line}` }] : [];
+  });
+  const layers: Layers = { web: web?.settings ?? [], variables: web?.variables ?? [], yml };
+  const handlers = findScripts(folder, web?.sections.handlers ?? []);
+  const [entry, ...others] = [...new Set(handlers.flatMap(({ scripts }) => preferred(scripts)))];
+  const scopeOf = (script: string | undefined): ScriptScope | undefined =>
+    web?.scopes.find(({ path }) => path === script?.toLowerCase());
+  const notes: CompatNote[] = [];
+  const main = combine(layers, scopeOf(entry), environment, notes);
+  if (web !== undefined) noteSections(web, handlers, entry, notes);
+  const watched = ['web.config', relative(folder, ymlFile)];
+  const config: CompatConfig = {
+    ...main,
+    scripts: others.map((one) => ({ entry: one, ...combine(layers, scopeOf(one), environment, []) })),
+    watched,
+    notes,
+    ...(entry === undefined ? {} : { entry }),
+  };
+  if (web === undefined || web.sections.handlers.length === 0) return config;
+  for (const { pattern } of handlers) watched.push(/[*?]/.test(pattern) ? (dirname(pattern) || '.') : pattern);
+  const { draft } = web.sections;
+  const logs = String(main.settings['logDirectory'] ?? '').toLowerCase().replace(/^(?:\.?\/)+|\/+$/g, '');
+  const hiddenPaths = [...draft.hiddenPaths, ...(logs === '' ? [] : [logs]), relative(folder, ymlFile).toLowerCase()];
+  return { ...config, site: { ...draft, watched, handlers, hiddenPaths } };
+}
+
+/** The scripts of a pattern, that with a usual name first. */
+function preferred(scripts: readonly string[]): string[] {
+  const rank = (script: string): number => {
+    const at = ['server', 'app', 'index', 'main'].indexOf(basename(script).replace(/\.\w+$/, '').toLowerCase());
+    return at === -1 ? 4 : at;
+  };
+  return scripts.toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** What became of the sections of IIS itself. */
+function noteSections(
+  { sections, scopes }: WebConfig,
+  handlers: readonly SiteHandler[],
+  entry: string | undefined,
+  notes: CompatNote[],
+): void {
+  for (const [index, { path: name, place }] of sections.handlers.entries()) {
+    const scripts = handlers[index]?.scripts ?? [];
+    const isMain = entry !== undefined && scripts.includes(entry);
+    const text = scripts.length === 0 ? 'no such file: 404' : isMain ? 'the entry of the app' : 'an app of its own';
+    const some = /[*?]/.test(name) ? `each an app of its own: ${scripts.slice(0, 8).join(', ')}` : text;
+    if (scripts.length === 0) notes.push({ place, name, verdict: 'ignored', text });
+    else notes.push({ place, name, verdict: 'used', text: some });
   }
-  return combine(folder, web, values);
+  notes.push(...sections.notes);
+  const known = handlers.flatMap(({ scripts }) => scripts.map((one) => one.toLowerCase()));
+  for (const { path, settings } of scopes) {
+    if (known.includes(path) || settings.length === 0) continue;
+    const text = 'no handler names this script';
+    notes.push({ place: settings[0]!.place, name: `location ${path}`, verdict: 'ignored', text });
+  }
+}
+
+/** The site of a folder whose files cannot be used and never could: it serves nothing. */
+export function brokenSite(problem: SiteProblem): SiteDraft {
+  return { ...emptySections().draft, watched: ['web.config', problem.file], problem };
 }
 
 function readIfThere(file: string): string | undefined {
@@ -132,53 +203,52 @@ function valueOf(row: IisnodeRow, raw: RawSetting, origin: Origin): Value {
   }
 }
 
+/** What the files of a folder say of all its scripts, the weakest first. */
+interface Layers {
+  web: readonly RawSetting[];
+  variables: readonly RawSetting[];
+  yml: readonly RawSetting[];
+}
+
+/** How one script is run. Tells in `notes` what became of each setting. */
 function combine(
-  folder: string,
-  web: WebConfig | undefined,
-  values: ReadonlyMap<string, { value: Value; raw: RawSetting }>,
-): CompatConfig {
+  layers: Layers,
+  scope: ScriptScope | undefined,
+  environment: Environment,
+  notes: CompatNote[],
+): Omit<CompatScript, 'entry'> {
+  const values = new Map<string, { value: Value; raw: RawSetting }>();
+  for (const raw of [...layers.web, ...(scope?.settings ?? [])]) take(values, raw, environment, 'web.config');
+  for (const raw of variablesOf(environment)) take(values, raw, environment, 'variable');
+  for (const raw of layers.yml) take(values, raw, environment, 'yml');
   const defaults = Object.keys(IISNODE_DEFAULTS).map((name) => [name, SOURCE_DEFAULT]);
-  const config: CompatConfig & { settings: { env?: Record<string, string> } } = {
+  const result: Omit<CompatScript, 'entry'> & { settings: { env?: Record<string, string> } } = {
     settings: { ...IISNODE_DEFAULTS },
     sources: Object.fromEntries(defaults) as Record<string, string>,
-    notes: [],
   };
   const set = (settings: Record<string, unknown>, place: string): void => {
     const { env, ...others } = settings as { env?: Record<string, string> };
-    if (env !== undefined) config.settings.env = { ...config.settings.env, ...env };
-    Object.assign(config.settings, others);
-    for (const name of Object.keys(settings)) config.sources[name] = place;
+    if (env !== undefined) result.settings.env = { ...result.settings.env, ...env };
+    Object.assign(result.settings, others);
+    for (const name of Object.keys(settings)) result.sources[name] = place;
   };
-  for (const { name, value, place } of web?.variables ?? []) {
+  for (const { name, value, place } of [...layers.variables, ...(scope?.variables ?? [])]) {
     set({ env: { [name]: value } }, place);
-    config.notes.push({ place, name, verdict: 'mapped', text: `env.${name}` });
+    notes.push({ place, name, verdict: 'mapped', text: `env.${name}` });
   }
   for (const { value, raw } of values.values()) {
     const meaning = IISNODE_SETTINGS[raw.name.toLowerCase()]!.meaning(value);
     const { name, place } = raw;
     if ('ignored' in meaning) {
-      config.notes.push({ place, name, verdict: 'ignored', text: meaning.ignored });
+      notes.push({ place, name, verdict: 'ignored', text: meaning.ignored });
     } else {
       set(meaning.settings, place);
       const isSame = meaning.text === name;
-      config.notes.push({ place, name, verdict: isSame ? 'used' : 'mapped', text: meaning.text });
+      notes.push({ place, name, verdict: isSame ? 'used' : 'mapped', text: meaning.text });
     }
   }
   setStartTimeout(values, set);
-  for (const { name, place, text } of web?.ignored ?? []) {
-    config.notes.push({ place, name, verdict: 'ignored', text });
-  }
-  const scripts = (web?.scripts ?? []).filter(({ path }) => path !== '');
-  const entry = scripts.find(({ path }) => statSync(join(folder, path), { throwIfNoEntry: false })?.isFile());
-  for (const script of scripts) {
-    const { path: name, place } = script;
-    if (script === entry) config.notes.push({ place, name, verdict: 'used', text: 'the entry of the app' });
-    else {
-      const text = 'a folder is one app, and this is not its script';
-      config.notes.push({ place, name, verdict: 'ignored', text });
-    }
-  }
-  return entry === undefined ? config : { ...config, entry: entry.path };
+  return result;
 }
 
 /** The original tries so often, and waits so long between. */

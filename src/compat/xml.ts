@@ -150,3 +150,24 @@ export function elementAt(element: XmlElement, ...names: string[]): XmlElement |
   }
   return found;
 }
+
+/** The first child with this name. */
+export function childNamed(element: XmlElement, name: string): XmlElement | undefined {
+  return elementAt(element, name);
+}
+
+/** The value of an attribute, '' without one. Names compare as they are written: IIS takes no other. */
+export function textOf(element: XmlElement, name: string): string {
+  return element.attributes.get(name)?.value ?? '';
+}
+
+/** The value of a boolean attribute. @throws HostError CONFIG_INVALID when it is neither true nor false. */
+export function flagOf(element: XmlElement, name: string, byDefault: boolean, file: string): boolean {
+  const attribute = element.attributes.get(name);
+  const text = attribute?.value.toLowerCase();
+  if (text === undefined || text === '') return byDefault;
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  const bad = `${file}:${attribute!.line}: "${name}" is ${JSON.stringify(attribute!.value)}`;
+  throw new HostError('CONFIG_INVALID', `${bad}, expected true or false`);
+}

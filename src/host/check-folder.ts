@@ -1,7 +1,7 @@
 // What a folder is as Slipstream sees it, without running anything: the answer of `slipstream check`.
 
 import { resolve } from 'node:path';
-import { discoverApps } from '../apps/apps.ts';
+import { discoverApps, sitePath, type App } from '../apps/apps.ts';
 import { HostError } from '../base/host-error.ts';
 import { silentLog } from '../base/log.ts';
 import { readCompat, type CompatNote } from '../compat/compat.ts';
@@ -42,7 +42,7 @@ export async function checkFolder(
   const config = told(() => (file === undefined ? defaultConfig() : readConfigFile(file)), problems);
   const used: HostConfig = config ?? defaultConfig();
   const folders = new FolderConfigs({ root, environment, log: silentLog });
-  const source = { ...used.apps, ofFolder: (one: string) => folders.of(one) };
+  const source = { ...used.apps, ofFolder: (one: string, path: string) => folders.of(one, path) };
   const apps = await discoverApps(root, source, silentLog);
   const hasRootApp = apps.some(({ path }) => path === '/');
   if (apps.length === 0) problems.push(`no app in ${root}: no package.json that says what to run, no server.js`);
@@ -61,7 +61,7 @@ export async function checkFolder(
       path: app.path,
       folder: app.folder,
       entry: app.entry,
-      settings: settingsOf(folders.of(app.folder)),
+      settings: settingsOf(folders.of(app.folder, sitePath(app)), app),
       problems: own,
       notes: compat?.notes ?? [],
     };
@@ -69,8 +69,9 @@ export async function checkFolder(
   return { root, ...(file === undefined ? {} : { file }), problems, apps: checked };
 }
 
-function settingsOf(config: ReturnType<FolderConfigs['of']>): CheckedApp['settings'] {
-  const entries = Object.entries(config?.settings ?? {}).map(([name, value]): [
+function settingsOf(config: ReturnType<FolderConfigs['of']>, { entry }: App): CheckedApp['settings'] {
+  const own = config?.scripts?.find((script) => script.entry === entry)?.settings ?? config?.settings ?? {};
+  const entries = Object.entries(own).map(([name, value]): [
     string,
     { value: unknown; source: string },
   ] => [name, { value, source: config?.sources[name] ?? '' }]);

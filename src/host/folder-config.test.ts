@@ -19,27 +19,27 @@ function rootOf(t: TestContext): { root: string; folder: string; configs: Folder
 
 test('FolderConfigs reads the files of a folder again when they change, from scratch', (t) => {
   const { folder, configs } = rootOf(t);
-  assert.equal(configs.of(folder), undefined);
+  assert.equal(configs.of(folder, '/shop/'), undefined);
   const file = join(folder, 'slipstream.yml');
   writeFileSync(file, 'processes: 2\nenv: {A: "1"}\n');
-  assert.deepEqual(configs.of(folder)?.settings, { processes: 2, env: { A: '1' } });
+  assert.deepEqual(configs.of(folder, '/shop/')?.settings, { processes: 2, env: { A: '1' } });
   writeFileSync(file, 'processes: 33\n');
-  assert.deepEqual(configs.of(folder)?.settings, { processes: 33 });
-  assert.equal(configs.of(folder)?.sources['processes'], `${file}:1`);
+  assert.deepEqual(configs.of(folder, '/shop/')?.settings, { processes: 33 });
+  assert.equal(configs.of(folder, '/shop/')?.sources['processes'], `${file}:1`);
   rmSync(file);
-  assert.equal(configs.of(folder), undefined);
+  assert.equal(configs.of(folder, '/shop/'), undefined);
 });
 
 test('FolderConfigs keeps what was good while a file is broken', (t) => {
   const { folder, configs } = rootOf(t);
   const file = join(folder, 'slipstream.yml');
   writeFileSync(file, 'processes: 2\n');
-  configs.of(folder);
+  configs.of(folder, '/shop/');
   writeFileSync(file, 'processes: many\n');
-  assert.deepEqual(configs.of(folder)?.settings, { processes: 2 });
+  assert.deepEqual(configs.of(folder, '/shop/')?.settings, { processes: 2 });
   assert.match(configs.problemOf(folder) ?? '', /slipstream\.yml:1: "processes" is "many"/);
   writeFileSync(file, 'processes: 4\n');
-  assert.deepEqual(configs.of(folder)?.settings, { processes: 4 });
+  assert.deepEqual(configs.of(folder, '/shop/')?.settings, { processes: 4 });
   assert.equal(configs.problemOf(folder), undefined);
 });
 
@@ -47,16 +47,16 @@ test('a folder\'s own file is over those of iisnode; the root\'s file is the hos
   const { root, folder, configs } = rootOf(t);
   writeFileSync(join(folder, 'iisnode.yml'), 'nodeProcessCountPerApplication: 3\nmaxLogFiles: 7\n');
   writeFileSync(join(folder, 'slipstream.yml'), 'processes: 5\n');
-  assert.equal(configs.of(folder)?.settings.processes, 5);
-  assert.equal(configs.of(folder)?.settings.logFilesMax, 7);
+  assert.equal(configs.of(folder, '/shop/')?.settings.processes, 5);
+  assert.equal(configs.of(folder, '/shop/')?.settings.logFilesMax, 7);
   writeFileSync(join(root, 'slipstream.yml'), 'listen: []\n');
-  assert.equal(configs.of(root), undefined);
+  assert.equal(configs.of(root, '/'), undefined);
 });
 
 test('explain names the strongest place of each setting', () => {
   const config = parseConfig('defaults:\n  processes: 2\napps:\n  shop:\n    processes: 3\nindex: off\n', 's.yml');
   const settings = { ...config.apps.defaults, processes: 3 };
-  const folder = { settings: {}, sources: { processes: 'f:1', start: 'f:2' }, ignored: [] };
+  const folder = { settings: {}, sources: { processes: 'f:1', start: 'f:2' }, ignored: [], watched: [] };
   const sourceIn = (explanation: ReturnType<typeof explainApp>, name: string): string | undefined =>
     explanation.settings.find((one) => one.name === name)?.source;
   const shop = explainApp({ name: 'shop', path: '/shop/', settings }, config, folder);

@@ -3,12 +3,14 @@
 // last holds, and the problem is told once and kept for `status`.
 
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileStamp } from '../base/file-stamp.ts';
 import { HostError } from '../base/host-error.ts';
 import type { FolderSettings } from '../apps/apps.ts';
-import { readCompat } from '../compat/compat.ts';
+import { brokenSite, readCompat, type SiteDraft } from '../compat/compat.ts';
 import { parseAppConfig } from './host-config.ts';
 import type { Log } from '../base/log.ts';
+import type { Site } from '../wire/site-messages.ts';
 
 /** Names of an app's own file; the first that is there counts. */
 export const APP_CONFIG_NAMES = ['slipstream.yml', 'slipstream.yaml'];
@@ -21,9 +23,15 @@ export interface FolderConfig extends FolderSettings {
   readonly sources: Readonly<Record<string, string>>;
   /** Settings of iisnode that mean nothing here. */
   readonly ignored: readonly string[];
+  /** Who answers what in the folder, where its web.config says so. */
+  readonly site?: SiteDraft;
+  /** Names of files beside the usual ones that it was made of. */
+  readonly watched: readonly string[];
 }
 
 interface Known {
+  /** Its URL: `/shop/`. */
+  path: string;
   stamp: string;
   /** The last good one; undefined: the folder has none. */
   config: FolderConfig | undefined;
@@ -46,6 +54,10 @@ export function readFolderConfig(
   options: Pick<FolderConfigsOptions, 'root' | 'environment'>,
 ): FolderConfig | undefined {
   const compat = readCompat(folder, options.environment);
+  const others = compat?.scripts.map(({ entry, settings, sources }) => ({
+    entry,
+    settings: parseAppConfig(settings, sources).settings,
+  }));
   const name = folder === options.root ? undefined : APP_CONFIG_NAMES.find((one) => isFile(join(folder, one)));
   if (compat === undefined && name === undefined) return undefined;
   const mapped = parseAppConfig(compat?.settings ?? {}, compat?.sources ?? {});
@@ -59,6 +71,8 @@ export function readFolderConfig(
     },
     sources: { ...mapped.sources, ...own?.sources },
     ignored: (compat?.notes ?? []).filter(({ verdict }) => verdict === 'ignored').map(({ name }) => name),
+    watched: compat?.watched ?? [],
+    ...(compat?.site === undefined ? {} : { site: compat.site, scripts: others ?? [] }),
     ...(compat?.entry === undefined ? {} : { entry: compat.entry }),
   };
 }
@@ -86,24 +100,40 @@ export class FolderConfigs {
     this.#options = options;
   }
 
-  /** What holds for the folder now. Never throws for what is on the disk. */
-  of(folder: string): FolderConfig | undefined {
-    const stamp = stampOf(folder);
+  /** What holds for the folder at this URL now. Never throws for what is on the disk. */
+  of(folder: string, path: string): FolderConfig | undefined {
     const known = this.#known.get(folder);
-    if (known?.stamp === stamp) return known.config;
-    if (known === undefined && stamp === '') return undefined;
-    const next: Known = { stamp, config: known?.config, problem: undefined };
+    const isThere = FILES.some((name) => isFile(join(folder, name)));
+    if (known === undefined && !isThere) return undefined;
+    if (!isThere) {
+      this.#known.delete(folder);
+      return undefined;
+    }
+    if (known !== undefined && stampOf(folder, known.config) === known.stamp) return known.config;
+    const next: Known = { path, stamp: '', config: known?.config, problem: undefined };
+    // Before the files are read: a change after that is seen the next time.
+    const stamp = (config: FolderConfig | undefined): string => stampOf(folder, config);
+    const before = stamp(known?.config);
     try {
       next.config = readFolderConfig(folder, this.#options);
       this.#tellIgnored(folder, known?.config?.ignored, next.config?.ignored);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       next.problem = error.message;
+      next.config ??= brokenFolder(error.message);
       this.#options.log.warn('config-rejected', { folder, code: error.code, reason: error.message });
     }
-    if (stamp === '') this.#known.delete(folder);
-    else this.#known.set(folder, next);
+    next.stamp = next.config === known?.config ? before : stamp(next.config);
+    this.#known.set(folder, next);
     return next.config;
+  }
+
+  /** The folders with a web.config that says who answers what in them, as they are now. */
+  sites(): Site[] {
+    return [...this.#known].flatMap(([folder, { path }]): Site[] => {
+      const site = this.of(folder, path)?.site;
+      return site === undefined ? [] : [{ ...site, path, folder, stamp: fileStamp(folder, site.watched) }];
+    });
   }
 
   /** Once for each set of them; `slipstream check` tells the reasons. */
@@ -119,17 +149,18 @@ export class FolderConfigs {
   }
 }
 
-/** Tells a changed set of files from the same one; empty when there are none. */
-function stampOf(folder: string): string {
-  const parts: string[] = [];
-  for (const name of FILES) {
-    try {
-      const stats = statSync(join(folder, name), { throwIfNoEntry: false });
-      if (stats !== undefined) parts.push(`${name} ${stats.mtimeMs} ${stats.size} ${stats.ino}`);
-    } catch (error) {
-      if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
-      parts.push(`${name} unreadable`);
-    }
-  }
-  return parts.join('\n');
+/** Tells a changed set of files from the same one. */
+function stampOf(folder: string, config: FolderConfig | undefined): string {
+  return fileStamp(folder, [...FILES, ...(config?.watched ?? [])]);
+}
+
+/**
+ * A folder whose files were never good: those that are not ours say who answers what in it, so nothing does. A
+ * bad slipstream.yml leaves the folder what it is without one.
+ */
+function brokenFolder(message: string): FolderConfig | undefined {
+  const file = basename(/^(.*?):\d+: /.exec(message)?.[1] ?? 'web.config');
+  if (APP_CONFIG_NAMES.includes(file)) return undefined;
+  const site = brokenSite({ file, message });
+  return { settings: {}, sources: {}, ignored: [], scripts: [], site, watched: site.watched };
 }

@@ -58,6 +58,7 @@ export interface DebuggerHost {
 export interface HostParts {
   frontMainPath: string;
   sessionMainPath: string;
+  siteMainPath: string;
   /** The bundled preload. */
   registerPath: string;
   /** The built DevTools UI. */

@@ -4,10 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import type { Clock } from '../base/clock.ts';
+import { pause } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { asideGroup, createApps, type App, type Apps } from '../apps/apps.ts';
-import { indexPage } from '../dashboard/index-page.ts';
 import type { AskedRequest, Decision, TrustedPeers } from '../wire/front-messages.ts';
 import type { HostSnapshot } from '../wire/status.ts';
 import { CONTROL_SOCKET } from '../wire/control-messages.ts';
@@ -18,6 +17,7 @@ import type { MergedEvent } from './process-links.ts';
 import { parsePortRange } from './host-config.ts';
 import { DebuggerDesk } from './debugger-desk.ts';
 import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts.ts';
+import { decideOnIndex, plainAnswer } from './index-door.ts';
 import { decideOnLogs, LOG_GROUPS } from './log-door.ts';
 import { LiveConfig } from './live-config.ts';
 import { JOINED_GROUPS, type Tables } from './claims.ts';
@@ -26,10 +26,11 @@ import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from './listen-origin.ts';
 import { Reservations } from './reservations.ts';
 import { makeUserSockets } from './user-sockets.ts';
-import { debuggerGroup, HOST_GROUP, routesOf } from './routes.ts';
+import { debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
 import { SessionProcesses, unattendedPolicy } from './session-process.ts';
+import { SiteProcess } from './site-process.ts';
 import { appSnapshots, hostStatus, requestCounts } from './status-source.ts';
 
 export type { DebuggerHost, Host, HostDebugger, HostOptions, HostParts } from './host-parts.ts';
@@ -92,6 +93,7 @@ class Supervisor implements Host {
   #fronts: Fronts;
   #apps: Apps;
   #sessions: SessionProcesses;
+  #sites: SiteProcess;
   #debugger: HostDebugger;
   #desk: DebuggerDesk;
   #lastScan: Promise<void> = Promise.resolve();
@@ -141,6 +143,7 @@ class Supervisor implements Host {
       decide: (ask) => this.#decide(ask),
     });
     this.#apps = this.#createApps();
+    this.#sites = this.#createSites();
     this.#sessions = this.#createSessions();
     this.#joins = this.#createJoins();
     this.#desk = new DebuggerDesk({
@@ -182,6 +185,22 @@ class Supervisor implements Host {
         appsChanged: () => this.#sendRoutes(),
         requestCounts: async () => requestCounts(await this.#fronts.report()),
       },
+    });
+  }
+
+  #createSites(): SiteProcess {
+    const { clock, log, parts, json } = this.#options;
+    return new SiteProcess({
+      mainPath: parts.siteMainPath,
+      fronts: this.#fronts.linkSockets,
+      sites: () => this.#config.sites(),
+      scan: () => this.#scan(),
+      settled: () => this.#fronts.report(),
+      expect: (process) => this.#fronts.expect(process),
+      forget: (process) => this.#fronts.forget(process),
+      json,
+      clock,
+      log,
     });
   }
 
@@ -236,6 +255,7 @@ class Supervisor implements Host {
     try {
       this.#tls.start();
       await this.#apps.scan();
+      this.#sites.refresh();
       await this.#fronts.start();
       await this.#joins.open();
       this.#control = await openControlServer({
@@ -304,6 +324,7 @@ class Supervisor implements Host {
     for (const { handle } of this.#bound.listeners.splice(0)) handle.close();
     await this.#fronts.stop(drainTimeoutMs);
     this.#joins.close();
+    this.#sites.stop();
     await debuggers;
     await this.#apps.stop(STOP_GRACE_MS);
     this.#release();
@@ -312,6 +333,7 @@ class Supervisor implements Host {
   stopNow(): void {
     this.#apps.stopNow();
     this.#sessions.killAll();
+    this.#sites.stop();
     this.#fronts.kill();
     this.#control?.close();
     this.#joins.close();
@@ -337,6 +359,8 @@ class Supervisor implements Host {
     const subject = 'process' in event ? event.process : event.group;
     if (subject.startsWith(JOINED_GROUPS)) {
       if (event.kind === 'unlinked') this.#joins.unlinked(subject);
+    } else if (subject === SITE_GROUP || this.#sites.has(subject)) {
+      if (event.kind === 'activate') this.#sites.activate();
     } else if (event.kind === 'activate' || event.kind === 'deactivate') {
       // A debuggee aside is started by its debugger, and by nothing else.
       if (!event.group.startsWith(asideGroup(''))) this.#apps[event.kind](event.group);
@@ -364,15 +388,9 @@ class Supervisor implements Host {
 
   async #decideOwn(request: AskedRequest): Promise<Decision> {
     await this.#scan();
-    const path = `${request.path}/`;
-    if (this.#apps.list().some((app) => path.startsWith(app.path))) return { kind: 'again' };
     const { index } = this.#config.current.host;
-    const mayIndex = index === 'everyone' || (index === 'local' && request.local);
-    if (request.path !== '/' || !mayIndex) return { kind: 'pass' };
-    if (request.method !== 'GET' && request.method !== 'HEAD') return { kind: 'pass' };
-    const fields = ['Content-Type', 'text/html; charset=utf-8', 'Cache-Control', 'no-store'];
-    fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'; img-src data:");
-    return { kind: 'answer', answer: { status: 200, fields, body: indexPage(this.snapshot()) } };
+    const apps = [...this.#apps.list(), ...this.#sites.sites];
+    return decideOnIndex(request, { apps, index, snapshot: () => this.snapshot() });
   }
 
   /** Looks for new folders. Requests that come during a look, or soon after it, share the next one. */
@@ -380,8 +398,9 @@ class Supervisor implements Host {
     this.#nextScan ??= this.#lastScan.then(async () => {
       this.#nextScan = null;
       const scan = this.#apps.scan();
-      this.#lastScan = scan.then(() => pause(this.#options.clock, SCAN_GAP_MS));
+      this.#lastScan = scan.then(() => pause(SCAN_GAP_MS, this.#options.clock));
       await scan;
+      if (this.#sites.refresh()) this.#sendRoutes();
     });
     return this.#nextScan;
   }
@@ -394,25 +413,18 @@ class Supervisor implements Host {
   }
 
   #sendRoutes(): void {
+    this.#sites.refresh();
     this.#fronts.send({ kind: 'routes', ...this.#tables() });
   }
 
   #tables(): Tables {
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
-    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, this.#config.current.host, secretOf));
+    const { host } = this.#config.current;
+    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, host, secretOf, this.#sites.sites));
   }
 }
 
 /** Settings and breakpoints of the debuggers, links and sessions of visitors, the audit log. */
 function debuggerFolder(): string {
   return join(homeFolder(), 'debugger');
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolved) => clock.after(ms, resolved));
-}
-
-function plainAnswer(status: number, body: string): Decision {
-  const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
-  return { kind: 'answer', answer: { status, fields, body } };
 }

@@ -1,9 +1,10 @@
 // The settings that hold now: the host's file and the files in the folders of apps, with the edits made while
 // the host runs.
 
-import type { App, AppSettingsSource } from '../apps/apps.ts';
+import { sitePath, type App, type AppSettingsSource } from '../apps/apps.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Site } from '../wire/site-messages.ts';
 import type { Explanation } from '../wire/control-messages.ts';
 import { ConfigFile } from './config-file.ts';
 import { explainApp, explainHost } from './explain.ts';
@@ -51,7 +52,12 @@ export class LiveConfig {
 
   /** What apps are set to. */
   get apps(): AppSettingsSource {
-    return { ...this.#current.apps, ofFolder: (folder) => this.#folders.of(folder) };
+    return { ...this.#current.apps, ofFolder: (folder, path) => this.#folders.of(folder, path) };
+  }
+
+  /** The folders with a web.config that says who answers what in them. */
+  sites(): Site[] {
+    return this.#folders.sites();
   }
 
   /** Why the files in an app's folder were not taken. */
@@ -68,7 +74,7 @@ export class LiveConfig {
       ...(problem === undefined ? {} : { problem }),
       ...(app === undefined
         ? explainHost(this.#current)
-        : explainApp(app, this.#current, this.#folders.of(app.folder))),
+        : explainApp(app, this.#current, this.#folders.of(app.folder, sitePath(app)))),
     };
   }
 

@@ -40,6 +40,12 @@ export async function migrateFolder(
     const notes = compat.notes
       .filter(({ verdict }) => verdict === 'ignored')
       .map(({ name, place, text }) => `${place}: ${name}: ${text}`);
+    if (compat.site !== undefined) {
+      const what = 'handlers, rewrite, defaultDocument, staticContent and files beside the script';
+      const others = compat.scripts.map(({ entry }) => entry).join(', ');
+      notes.push(`${what} are read from web.config only: without it all URLs go to ${compat.entry ?? 'the app'}`);
+      if (others !== '') notes.push(`scripts ${others}: give each a folder, or keep web.config`);
+    }
     return { from: 'web.config, iisnode.yml', text: textOf('iisnode', settings), notes };
   }
   const file = PM2_FILES.map((name) => join(root, name)).find((path) => isFile(path));

@@ -1,12 +1,16 @@
 // Apps -> what the front must know. Pure.
 
 import type { Diversion, Group, Route, StickyCookie } from '../wire/front-messages.ts';
-import { asideGroup, type App } from '../apps/apps.ts';
+import { asideGroup, sitePath, type App } from '../apps/apps.ts';
+import type { Site } from '../wire/site-messages.ts';
 import { cacheRules } from './cache-rules.ts';
 import { LOG_GROUPS, logPath } from './log-door.ts';
 
 /** The group whose requests the host answers itself. */
 export const HOST_GROUP = 'host:';
+
+/** The group of the site process, which decides for folders with a web.config. */
+export const SITE_GROUP = 'site:';
 
 /** The cookie that leads a client to its process again. */
 export const STICKY_COOKIE = 'slipstream.session';
@@ -20,13 +24,21 @@ export function debuggerGroup(appPath: string): string {
 export function debuggerPaths(app: App): string[] {
   if (!app.settings.debuggingEnabled) return [];
   const segment = encodeURIComponent(app.settings.debuggerPathSegment);
-  return [`${app.path}${segment}/`, `${entryPath(app)}${segment}/`];
+  return [...new Set([`${app.path}${segment}/`, `${entryPath(app)}${segment}/`])];
 }
 
 /** The URL of the entry file, with a slash at the end: `/shop/server.js/`. */
 export function entryPath(app: App): string {
+  if (app.folderPath !== undefined) return app.path;
   const parts = app.entry.split('/').map((part) => encodeURIComponent(part));
   return `${app.path}${parts.join('/')}/`;
+}
+
+/** Requests to the script itself go to it at once, unless a rule or a handler has a say. */
+function isDecidedOn({ rules, handlers, problem }: Site, { entry, path, folderPath }: App, prefix: string): boolean {
+  const isFolder = folderPath === undefined && prefix === path;
+  const hasSay = handlers.some(({ scripts, methods }) => methods.length > 0 && scripts.includes(entry));
+  return isFolder || hasSay || rules.length > 0 || problem !== undefined;
 }
 
 /** How the front shares requests out among the processes of the app. */
@@ -47,8 +59,8 @@ function diversionOf(app: App, secret: string): Diversion {
 const NO_BACKENDS = { backends: {}, backendClientCert: 'off' };
 
 /**
- * The whole table for these apps. `stickyKey` signs the cookies of sticky sessions; the backends of `host`
- * come first: of two equal prefixes the front takes the first. `secretOf` tells what leads requests
+ * The whole table for these apps and sites. `stickyKey` signs the cookies of sticky sessions; the backends of
+ * `host` come first: of two equal prefixes the front takes the first. `secretOf` tells what leads requests
  * to a debuggee of the app; null: nothing does.
  */
 export function routesOf(
@@ -56,6 +68,7 @@ export function routesOf(
   stickyKey: string,
   host: { backends: Readonly<Record<string, string>>; backendClientCert: string } = NO_BACKENDS,
   secretOf: (appPath: string) => string | null = () => null,
+  sites: readonly Site[] = [],
 ): { routes: Route[]; groups: Group[] } {
   const routes: Route[] = [];
   const groups: Group[] = [];
@@ -74,10 +87,12 @@ export function routesOf(
     // On demand, so that requests wait while the debuggee is started again.
     if (secret !== null) groups.push({ id: asideGroup(app.path), name: app.name, onDemand: true });
     const cache = cacheRules(app, process.env);
-    for (const prefix of [app.path, entryPath(app)]) {
-      routes.push({ prefix, group: app.group, ...(cache === undefined ? {} : { cache }) });
+    const site = sites.find(({ path }) => path === sitePath(app));
+    for (const prefix of new Set([app.path, entryPath(app)])) {
+      const decider = site !== undefined && isDecidedOn(site, app, prefix) ? { decider: SITE_GROUP } : {};
+      routes.push({ prefix, group: app.group, ...(cache === undefined ? {} : { cache }), ...decider });
     }
-    const logs = logPath(app);
+    const logs = app.folderPath === undefined ? logPath(app) : undefined;
     if (logs !== undefined) {
       const absent = { status: 404, code: 'ROUTE_NOT_FOUND' as const, message: 'Nothing is here for you.' };
       groups.push({ id: `${LOG_GROUPS}${app.path}`, name: `logs of ${app.name}`, onDemand: false, absent });
@@ -100,7 +115,11 @@ export function routesOf(
     const ignoreCase = !apps.some((other) => other !== app && other.path.toLowerCase() === path);
     for (const prefix of paths) routes.push({ prefix, group, ask: 'door', ignoreCase, staysPlain: true });
   }
-  if (!apps.some((app) => app.path === '/') && backends['/'] === undefined) {
+  if (sites.length > 0) groups.push({ id: SITE_GROUP, name: 'files', onDemand: true });
+  for (const { path } of sites) {
+    if (!apps.some((app) => app.path === path)) routes.push({ prefix: path, group: SITE_GROUP, decider: SITE_GROUP });
+  }
+  if (![...apps, ...sites].some(({ path }) => path === '/') && backends['/'] === undefined) {
     routes.push({ prefix: '/', group: HOST_GROUP, ask: 'always' });
     groups.push({
       id: HOST_GROUP,

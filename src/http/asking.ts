@@ -1,10 +1,12 @@
-// Which requests the host decides on, and what it is told of them.
+// Which requests the host decides on, what it is told of them, and the wait for its word.
 
-import type { AskedRequest } from '../wire/front-messages.ts';
+import { messageOf } from '../base/host-error.ts';
+import type { AskedRequest, Decision } from '../wire/front-messages.ts';
 import type { Origin } from '../wire/link-messages.ts';
-import type { RouteTarget } from './front-context.ts';
+import type { FrontContext, RouteTarget } from './front-context.ts';
 import type { RequestHead } from './request-head.ts';
 import type { RouteMatch } from './route-table.ts';
+import { NEVER } from './ticker.ts';
 
 /** How long the host may think about a request. */
 export const ASK_TIMEOUT_MS = 30_000;
@@ -32,4 +34,49 @@ export function askedRequest(
     encrypted: seen.origin.encrypted,
     local: seen.local,
   };
+}
+
+/** The one question that an exchange may have open. */
+export class Asking {
+  readonly #context: FrontContext;
+  /** Of the open question; gets the decision, or why there is none. */
+  #decided: ((decision: Decision | string) => void) | null = null;
+  #deadline = NEVER;
+
+  constructor(context: FrontContext) {
+    this.#context = context;
+  }
+
+  /** Asks. `decided` is called once, unless the wait is left. */
+  ask(found: RouteMatch<RouteTarget>, request: AskedRequest, decided: (decision: Decision | string) => void): void {
+    const { ticker, log } = this.#context;
+    // A function of its own, by which a late decision is known.
+    const own = (decision: Decision | string): void => decided(decision);
+    this.#decided = own;
+    this.#deadline = ticker.deadline(ASK_TIMEOUT_MS);
+    const settle = (decision: Decision | string): void => {
+      if (own === this.#decided) this.#settle(decision);
+    };
+    const ask = { group: found.value.group.id, prefix: found.prefix.path, request };
+    this.#context.ask(ask).then(settle, (error: unknown) => {
+      log.error('ask-failed', { message: messageOf(error) });
+      settle('The request could not be decided on.');
+    });
+  }
+
+  /** What is decided from now on is of no interest. */
+  leave(): void {
+    this.#decided = null;
+    this.#deadline = NEVER;
+  }
+
+  tick(now: number): void {
+    if (now >= this.#deadline) this.#settle(`Nobody decided on the request within ${ASK_TIMEOUT_MS} ms.`);
+  }
+
+  #settle(decision: Decision | string): void {
+    const decided = this.#decided!;
+    this.leave();
+    decided(decision);
+  }
 }

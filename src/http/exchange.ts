@@ -4,32 +4,32 @@
 //   idle ──begin──▶ asking ──pass──▶ queued ──serve──▶ served ──END──▶ idle
 //          │           └─answer, refuse─▶ idle            └──upgraded──▶ tunnel
 //          └──▶ queued | served | idle (refused, or answered out of the cache)
-//                 ▲└─ somebody else fetches the same: cache-gate.ts
+//                 ▲└─ somebody else fetches the same: cache-gate.ts; a decider has spoken: deciding.ts
 
 import { assert } from '../base/assert.ts';
-import { messageOf, type ErrorCode } from '../base/host-error.ts';
+import type { ErrorCode } from '../base/host-error.ts';
 import { isLocalClient } from '../base/loopback.ts';
 import type { Answer, Decision, Failure } from '../wire/front-messages.ts';
 import { RESET_REASON } from '../wire/link-messages.ts';
 import type { AnswerMeta } from '../wire/cache-messages.ts';
 import { AnswerWriter, type AnswerClient, type AnswerOutput } from './answer-writer.ts';
-import { ASK_TIMEOUT_MS, askedRequest, isAsked } from './asking.ts';
+import { askedRequest, Asking, isAsked } from './asking.ts';
 import { CacheGate } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
+import { Deciding } from './deciding.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 import { divertedTarget, type Destination, type FrontContext, type RouteTarget } from './front-context.ts';
 import { KeptChannels } from './kept-channels.ts';
-import { acceptOf, linkRequest } from './link-request.ts';
+import { acceptOf } from './link-request.ts';
 import type { ProcessGroup, Waiter } from './group.ts';
 import { tooLong } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import { areSafeFields } from './response-head.ts';
 import { ResponseReader } from './response-reader.ts';
-import type { RouteMatch } from './route-table.ts';
-import { NEVER } from './ticker.ts';
+import type { FindResult, RouteMatch } from './route-table.ts';
 import type { ExchangeOwner, Upstream, UpstreamChannel } from './upstream.ts';
 import { routingPath } from './url-prefix.ts';
 
@@ -59,15 +59,15 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   /** Of the exchange, or of the last one. */
   #channel: UpstreamChannel | null = null;
   #kept = new KeptChannels();
+  #deciding = new Deciding();
   /** Bytes of the channel that the client has not taken yet. */
   #owed = 0;
-  /** A late decision is known by it. */
-  #serial = 0;
-  #askDeadline = NEVER;
+  #asking: Asking;
 
   constructor(context: FrontContext, client: ExchangeClient, output: ClientOutput | AnswerOutput) {
     this.#context = context;
     this.#client = client;
+    this.#asking = new Asking(context);
     this.#writer = 'answer' in output ? output : new AnswerWriter(output, this);
     this.#gate = new CacheGate({ context, client, writer: this.#writer, ready: () => this.#visitCache() });
     this.#reader = new ResponseReader(this.#gate);
@@ -87,6 +87,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     assert(this.#state === 'idle', 'exchanges of a connection follow each other');
     this.#head = head;
     this.#lookups = 0;
+    this.#deciding.reset();
     this.#gate.start();
     this.#writer.start(head.method, head.version);
     const { origin } = this.#client;
@@ -102,8 +103,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       return;
     }
     if (this.#client.isBodyTooLong) {
-      const { message } = tooLong(this.#context.limits.bodyBytesMax);
-      this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${message}.`);
+      const why = tooLong(this.#context.limits.bodyBytesMax).message;
+      this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${why}.`);
       return;
     }
     this.#path = path;
@@ -159,10 +160,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   tick(now: number): void {
-    if (now < this.#askDeadline) return;
-    this.#askDeadline = NEVER;
-    this.#serial += 1;
-    this.#refuse(503, 'UPSTREAM_NONE', `Nobody decided on the request within ${ASK_TIMEOUT_MS} ms.`);
+    this.#asking.tick(now);
   }
 
   answerStarts(closes: boolean): boolean {
@@ -177,14 +175,15 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   // --- route and queue
 
-  #lookUp(): void {
-    const head = this.#head!;
-    this.#lookups += 1;
+  #find(path: string): FindResult<RouteTarget> {
     const { localPort, localAddress, encrypted } = this.#client.origin;
     const scheme = encrypted ? 'https' : 'http';
-    const found = this.#context.routes.find({
-      scheme, host: head.host, port: localPort, localAddress, path: this.#path,
-    });
+    return this.#context.routes.find({ scheme, host: this.#head!.host, port: localPort, localAddress, path });
+  }
+
+  #lookUp(): void {
+    this.#lookups += 1;
+    const found = this.#find(this.#path);
     if (found === 'no-path') {
       this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
     } else if (found === 'no-host') {
@@ -193,8 +192,10 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       this.#answer(this.#redirect);
     } else if (this.#lookups <= LOOKUPS_MAX - 1 && isAsked(found, this.#path)) {
       this.#ask(found);
+    } else if (this.#deciding.isNeededFor(found.value)) {
+      this.#enter({ group: found.value.decider!, zone: null });
     } else {
-      this.#enter(divertedTarget(found.value, head.fields, this.#context));
+      this.#enter(divertedTarget(found.value, this.#head!.fields, this.#context));
     }
   }
 
@@ -206,10 +207,15 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       group.enter(this);
       return;
     }
-    const { fields, host } = this.#head!;
-    const seen = forwardedFields(fields, { origin: this.#client.origin, isTrusted: this.#isTrusted === true, host });
-    this.#gate.ask(zone, group, fields === seen ? this.#head! : { ...this.#head!, fields: seen });
+    const fields = this.#seenFields();
+    this.#gate.ask(zone, group, fields === this.#head!.fields ? this.#head! : { ...this.#head!, fields });
     this.#visitCache();
+  }
+
+  /** The fields as the app sees them. */
+  #seenFields(): string[] {
+    const { fields, host } = this.#head!;
+    return forwardedFields(fields, { origin: this.#client.origin, isTrusted: this.#isTrusted === true, host });
   }
 
   #visitCache(): void {
@@ -223,27 +229,14 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   #ask(found: RouteMatch<RouteTarget>): void {
-    const serial = ++this.#serial;
-    const group = found.value.group;
     this.#state = 'asking';
-    this.#askDeadline = this.#context.ticker.deadline(ASK_TIMEOUT_MS);
-    const seen = { path: this.#path, local: this.#isLocal, origin: this.#client.origin };
-    const request = askedRequest(this.#head!, seen);
-    this.#context.ask({ group: group.id, prefix: found.prefix.path, request }).then(
-      (decision) => this.#decided(serial, group, decision),
-      (error: unknown) => {
-        this.#context.log.error('ask-failed', { message: messageOf(error) });
-        if (serial !== this.#serial) return;
-        this.#askDeadline = NEVER;
-        this.#refuse(503, 'UPSTREAM_NONE', 'The request could not be decided on.');
-      },
-    );
+    const request = askedRequest(this.#head!, { path: this.#path, local: this.#isLocal, origin: this.#client.origin });
+    this.#asking.ask(found, request, (decision) => this.#decided(found.value.group, decision));
   }
 
-  #decided(serial: number, group: ProcessGroup, decision: Decision): void {
-    if (serial !== this.#serial || this.#state !== 'asking') return;
-    this.#askDeadline = NEVER;
-    if (decision.kind === 'again') this.#lookUp();
+  #decided(group: ProcessGroup, decision: Decision | string): void {
+    if (typeof decision === 'string') this.#refuse(503, 'UPSTREAM_NONE', decision);
+    else if (decision.kind === 'again') this.#lookUp();
     else if (decision.kind === 'pass') this.#enter({ group, zone: null }, decision.fields);
     else if (areSafeFields(decision.answer.fields)) this.#answer(decision.answer);
     else {
@@ -261,14 +254,11 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     const { origin, isBodyWhole } = this.#client;
     this.#state = 'served';
     const channel = this.#channelOn(link);
-    if (cookie !== undefined) {
-      this.#writer.addFields(['Set-Cookie', origin.encrypted ? `${cookie}; Secure` : cookie]);
-    }
+    if (cookie !== undefined) this.#writer.addFields(['Set-Cookie', origin.encrypted ? `${cookie}; Secure` : cookie]);
     this.#reader.start(head.method);
-    const fields = this.#gate.requestFields()
-      ?? forwardedFields(head.fields, { origin, isTrusted: this.#isTrusted === true, host: head.host });
-    channel.request(linkRequest(head, { fields, ended: isBodyWhole, local: this.#isLocal }), origin);
-    if (!isBodyWhole) this.#client.bodyWanted();
+    const fields = this.#gate.requestFields() ?? this.#seenFields();
+    channel.request(this.#deciding.request(head, { fields, ended: isBodyWhole, local: this.#isLocal }), origin);
+    if (!isBodyWhole && !this.#deciding.isAsked) this.#client.bodyWanted();
   }
 
   refuse(failure: Failure): void {
@@ -299,8 +289,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   /** Leaves wherever it is, without an answer. */
   #withdraw(reason: number): void {
-    this.#serial += 1;
-    this.#askDeadline = NEVER;
+    this.#asking.leave();
     this.#group?.leave(this);
     this.#group = null;
     if (this.#state === 'served' || this.#state === 'tunnel') {
@@ -327,6 +316,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   channelData(slice: Buffer): void {
     this.#owed += slice.length;
     this.#client.finishSoon();
+    if (this.#deciding.isTold) return;
     if (this.#state === 'tunnel') {
       this.#client.tunnelData(slice);
       return;
@@ -367,6 +357,10 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       this.#client.tunnelEnded();
       return;
     }
+    if (this.#deciding.isTold) {
+      this.#handOver();
+      return;
+    }
     if (this.#reader.finish() === 'ended') {
       if (this.#gate.takeRepeat()) this.#visitCache();
       else this.#over();
@@ -383,7 +377,17 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   channelMeta(meta: AnswerMeta): void {
-    this.#gate.tell(meta);
+    if (!this.#deciding.tell(meta)) this.#gate.tell(meta);
+  }
+
+  /** The decider has spoken; what it was to answer was not read. */
+  #handOver(): void {
+    this.#reader = new ResponseReader(this.#gate);
+    this.#state = 'idle';
+    const next = this.#deciding.finish((path) => this.#find(path));
+    if (next.kind === 'enter') this.#enter(divertedTarget(next.target, this.#head!.fields, this.#context));
+    else if (next.kind === 'refuse') this.refuse(next.failure);
+    else this.#client.abort();
   }
 
   channelReset(reason: number): void {
@@ -437,7 +441,9 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   /** The app will not answer, or not to the end. */
   #lost(message: string, why: Failure = { status: 502, code: 'UPSTREAM_LOST', message, developer: [] }): void {
-    if (this.#writer.state === 'none') this.refuse(why);
+    // A decider has not got the body: another one may be asked.
+    if (this.#deciding.isAsked && this.#writer.state === 'none' && this.#lookups < LOOKUPS_MAX) this.#lookUp();
+    else if (this.#writer.state === 'none') this.refuse(why);
     else if (this.#writer.state === 'ended') this.#over();
     else this.#client.abort();
   }

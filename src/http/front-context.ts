@@ -20,6 +20,8 @@ export interface RouteTarget {
   staysPlain: boolean;
   /** Where its answers are kept; null: they are not. */
   zone: CacheZone | null;
+  /** Says what becomes of a request before the group gets it: see deciding.ts. */
+  decider: ProcessGroup | null;
 }
 
 export interface FrontContext {

@@ -231,10 +231,10 @@ class HttpFront implements Front, LinkHost {
     for (const route of routes) {
       const group = this.#groups.get(route.group);
       assert(group !== undefined, 'a route names a group that comes with it');
-      const { cache } = this.#context;
-      const zone = route.cache === undefined ? null : cache.zone(route.prefix, route.cache);
+      const zone = route.cache === undefined ? null : this.#context.cache.zone(route.prefix, route.cache);
       if (zone !== null) zones.set(zone, route.group);
-      const target: RouteTarget = { group, ask: route.ask ?? 'never', staysPlain: route.staysPlain === true, zone };
+      const { ask = 'never', staysPlain = false, decider: by = '' } = route;
+      const target: RouteTarget = { group, ask, staysPlain, zone, decider: this.#groups.get(by) ?? null };
       try {
         table.add(parseUrlPrefix(route.prefix), target, { ignoreCase: route.ignoreCase === true });
       } catch (error) {

@@ -23,6 +23,7 @@ const INSPECTOR_RETRY_DELAY_MS = 250;
 function hostParts(): HostParts {
   return {
     frontMainPath: fileURLToPath(new URL('dist/src/process/front-main.js', PACKAGE)),
+    siteMainPath: fileURLToPath(new URL('dist/src/process/site-main.js', PACKAGE)),
     sessionMainPath: fileURLToPath(new URL('dist/src/process/session-main.js', PACKAGE)),
     registerPath: fileURLToPath(new URL('dist/register.cjs', PACKAGE)),
     uiFolder: fileURLToPath(new URL('dist/devtools', PACKAGE)),

@@ -1,5 +1,7 @@
 // What host, fronts, apps and the command line say about the output cache. No behaviour: src/http/cache.ts.
 
+import type { SiteVerdict } from './site-messages.ts';
+
 /** How the answers below a route are kept. What is left out has the default of its mode. */
 export interface RouteCache {
   mode: 'one-line' | 'standard';
@@ -32,6 +34,8 @@ export interface AnswerMeta {
   duration?: number;
   /** `res.cacheTags`. */
   tags?: string[];
+  /** Of a decider: what becomes of the request instead of an answer. */
+  verdict?: SiteVerdict;
 }
 
 /** Counters of a cache since its front started. Each request counts once among the first five. */

@@ -59,6 +59,8 @@ export interface Route {
    * the host: see AskMessage. `always`: every request is.
    */
   ask?: 'door' | 'always';
+  /** A group whose processes get each request first, without its body, and say what becomes of it. */
+  decider?: string;
   /** Path segments compare without regard to case. Default false. */
   ignoreCase?: boolean;
   /** Also served over plain HTTP where its host sends clients to https. */
