@@ -15,6 +15,12 @@ const HEALTHY_MS = 2000;
 const RESTART_PAUSE_MS = 500;
 const REPORT_TIMEOUT_MS = 2000;
 
+/**
+ * Half of the default: what 10 000 idle clients cost is less by 12 MB then, since this space is never given back.
+ * In MB.
+ */
+const YOUNG_SPACE_MB = 8;
+
 export type FrontState =
   | { kind: 'starting' } // Forked; `configure` is sent.
   | { kind: 'opening' } // Configured; the listeners are sent.
@@ -170,7 +176,7 @@ export class FrontProcess {
     this.#startedMs = clock.now();
     this.#unlistened = new Set(Object.keys(listeners).map(Number));
     const child = fork(mainPath, json ? ['--json'] : [], {
-      execArgv: [],
+      execArgv: [`--max-semi-space-size=${YOUNG_SPACE_MB}`],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
