@@ -9,14 +9,17 @@ import { benchHello } from './hello.ts';
 import { benchLatency } from './latency.ts';
 import { wrkVersion } from './load.ts';
 import { say, type Benchmark } from './measure.ts';
+import { benchMatrix } from './matrix.ts';
 import { benchMemory } from './memory.ts';
 import { benchRequestHead } from './request-head.ts';
+import { benchResponseReader } from './response-reader.ts';
 import { benchStart } from './start.ts';
 import { benchTransfer } from './transfer.ts';
 import { benchWebsocket } from './websocket.ts';
 
 const BENCHMARKS: Record<string, Benchmark> = {
   hello: benchHello,
+  matrix: benchMatrix,
   start: benchStart,
   transfer: benchTransfer,
   websocket: benchWebsocket,
@@ -24,6 +27,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   memory: benchMemory,
   frame: benchFrame,
   'request-head': benchRequestHead,
+  'response-reader': benchResponseReader,
 };
 
 function machine(): string {

@@ -85,7 +85,8 @@ export async function nodeAlone(source: string): Promise<Contender> {
     await stop();
     throw error;
   }
-  return { name: 'node:http alone', url, frontPids: () => [], appPids: () => [child.pid!], stop };
+  const appPids = (): number[] => [child.pid!, ...descendantsOf(child.pid!).map(({ pid }) => pid)];
+  return { name: 'node:http alone', url, frontPids: () => [], appPids, stop };
 }
 
 /** The program behind our front. */

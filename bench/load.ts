@@ -19,6 +19,8 @@ export interface LoadOptions {
   seconds: number;
   /** Requests/s at fixed times; absent: as many as are answered. */
   rate?: number;
+  /** A connection for each request. Only where wrk is installed. */
+  closes?: boolean;
 }
 
 const LOAD_MAIN = fileURLToPath(new URL(`./load-main${import.meta.url.slice(-3)}`, import.meta.url));
@@ -65,10 +67,11 @@ export function readWrk(text: string): LoadReport {
 
 /** Loads `url`. @throws Error when a request failed: such figures would mean nothing. */
 export async function load(url: string, options: LoadOptions): Promise<LoadReport> {
-  const { connections, seconds, rate } = options;
+  const { connections, seconds, rate, closes } = options;
   let report: LoadReport;
   if (rate === undefined && wrkVersion() !== undefined) {
     const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', url];
+    if (closes === true) words.push('-H', 'Connection: close');
     report = readWrk(await outputOf('wrk', words));
   } else {
     const words = [LOAD_MAIN, url, String(connections), String(seconds)];
