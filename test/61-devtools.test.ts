@@ -110,7 +110,8 @@ test('a page follows its program into the next session after a changed file, and
   t.after(() => devtools.page.context().close());
   await devtools.open(`${changing.url}shop/debug/`);
   const strip = devtools.page.locator('#slipstream-status');
-  assert.match((await strip.textContent()) ?? '', /^connected · shop \[\d+\] · fullkill$/);
+  await strip.getByText('1 viewer').waitFor();
+  assert.match((await strip.textContent()) ?? '', /^connected · shop \[\d+\] · all requests · full1 viewerkill$/);
   await devtools.openFile('server.js');
   await devtools.setBreakpoint(2);
   const reloaded = devtools.page.waitForEvent('load');
@@ -121,6 +122,24 @@ test('a page follows its program into the next session after a changed file, and
   assert.match(await devtools.page.title(), /^⏸ shop/);
   await devtools.resume();
   assert.equal((await hanging).text, 'hi');
+});
+
+test('a viewer sees who is there, and makes another one read-only', async (t) => {
+  const [boss, guest] = [await freshProfile(), await freshProfile()];
+  t.after(() => boss.page.context().close());
+  t.after(() => guest.page.context().close());
+  await boss.open(`${host.url}hello/debug/`);
+  await guest.open(`${host.url}hello/debug/`);
+  await boss.page.getByRole('button', { name: '2 viewers' }).click();
+  const rows = boss.page.locator('#slipstream-viewers li');
+  assert.match((await rows.nth(0).textContent()) ?? '', /^1\. local \(you\): full$/);
+  await rows.nth(1).getByRole('button', { name: 'read-only' }).click();
+  const strip = guest.page.locator('#slipstream-status');
+  await strip.getByText(/ · observe/).waitFor();
+  assert.equal(await guest.evaluate('1 + 1').catch(() => 'refused'), 'refused');
+  await rows.nth(1).getByRole('button', { name: 'full' }).click();
+  await strip.getByText(/ · full/).waitFor();
+  assert.deepEqual(boss.consoleErrors(), []);
 });
 
 test('a heap snapshot, which a worker thread of the page reads, works in its sandbox', async (t) => {

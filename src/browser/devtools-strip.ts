@@ -1,34 +1,65 @@
-// The status strip in the corner of the page: whether the server is there, which program this is, what the
-// viewer may do, and a way to end it all. The only part of the page that is not DevTools.
+// The status strip in the corner of the page: whether the server is there, which program this is, whose requests it
+// gets, what the viewer may do, who else is there, and a way to end it all. The only part that is not DevTools.
 
 import type { PageData } from '../wire/poll-messages.ts';
+import type { SeenViewer, SessionSeen, ViewerRole } from '../wire/viewer-messages.ts';
 
 const STYLE = `
   position: fixed; right: 0; bottom: 0; z-index: 10000; padding: 1px 8px; border-radius: 4px 0 0 0;
   font: 11px/18px system-ui, sans-serif; color: #fff; pointer-events: none; opacity: .9`;
+const LIST_STYLE = `
+  position: fixed; right: 4px; bottom: 24px; z-index: 10000; margin: 0; padding: 6px 10px; border-radius: 4px;
+  font: 11px/20px system-ui, sans-serif; color: #fff; background: #3c4043; list-style: none`;
+const BUTTON_STYLE = `
+  font: inherit; color: inherit; background: none; border: 0; padding: 0; margin-left: 8px;
+  text-decoration: underline; cursor: pointer; pointer-events: auto`;
 const CALM_COLOUR = '#3c4043';
 const AWAY_COLOUR = '#b3261e';
 const OPEN_COLOUR = '#b06000';
+
+function button(text: string, title: string, pressed: () => void): HTMLButtonElement {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.textContent = text;
+  made.title = title;
+  made.style.cssText = BUTTON_STYLE;
+  made.addEventListener('click', pressed);
+  return made;
+}
 
 /** The strip of one page. */
 export class StatusStrip {
   #element = document.createElement('div');
   #state = document.createElement('span');
   #program = document.createElement('span');
+  #list = document.createElement('ul');
+  #people: HTMLButtonElement;
   #kill = document.createElement('a');
   #data: PageData;
+  #opened: { app: string; pid: number } | null = null;
+  #seen: SessionSeen | null = null;
+  #setRole: (viewer: number, role: ViewerRole) => void;
 
-  constructor(data: PageData) {
+  /** `setRole` gives another viewer another role. */
+  constructor(data: PageData, setRole: (viewer: number, role: ViewerRole) => void) {
     this.#data = data;
+    this.#setRole = setRole;
     this.#element.id = 'slipstream-status';
     this.#element.style.cssText = STYLE;
     this.#element.setAttribute('role', 'status');
+    this.#people = button('', 'Who is there', () => {
+      this.#list.hidden = !this.#list.hidden;
+    });
+    this.#people.hidden = true;
+    this.#list.id = 'slipstream-viewers';
+    this.#list.style.cssText = LIST_STYLE;
+    this.#list.hidden = true;
     this.#kill.textContent = 'kill';
     this.#kill.href = new URL('?kill', document.baseURI).href;
     this.#kill.target = '_blank';
     this.#kill.title = 'Ends the debugger';
     this.#kill.style.cssText = 'color: inherit; pointer-events: auto; margin-left: 8px';
-    this.#element.append(this.#state, this.#program);
+    this.#element.append(this.#state, this.#program, this.#people);
     if (data.role === 'full') this.#element.append(this.#kill);
     this.show('connecting');
     if (document.body === null) addEventListener('DOMContentLoaded', () => this.#attach());
@@ -44,13 +75,45 @@ export class StatusStrip {
   }
 
   /** The program that is debugged. */
-  tell({ app, pid }: { app: string; pid: number }): void {
-    const { role, isOpen } = this.#data;
+  tell(opened: { app: string; pid: number }): void {
+    this.#opened = opened;
+    this.#render();
+  }
+
+  /** Who is there, and whose requests the program gets. */
+  see(seen: SessionSeen): void {
+    this.#seen = seen;
+    this.#render();
+  }
+
+  #render(): void {
+    const { isOpen } = this.#data;
     const warning = isOpen ? ' · open to everybody (debuggerAuth: none)' : '';
-    this.#program.textContent = ` · ${app} [${pid}] · ${role}${warning}`;
+    const { app = '', pid = 0 } = this.#opened ?? {};
+    const scope = this.#seen === null ? '' : ` · ${this.#seen.scope === 'mine' ? 'own requests' : 'all requests'}`;
+    this.#program.textContent = ` · ${app} [${pid}]${scope} · ${this.#role()}${warning}`;
+    const viewers = this.#seen?.viewers ?? [];
+    this.#people.hidden = viewers.length === 0;
+    this.#people.textContent = viewers.length === 1 ? '1 viewer' : `${viewers.length} viewers`;
+    this.#list.replaceChildren(...viewers.map((viewer) => this.#row(viewer)));
+  }
+
+  #role(): ViewerRole {
+    const { viewers = [], self = 0 } = this.#seen ?? {};
+    return viewers.find(({ viewer }) => viewer === self)?.role ?? this.#data.role;
+  }
+
+  #row({ viewer, name, role, granted }: SeenViewer): HTMLLIElement {
+    const row = document.createElement('li');
+    const isSelf = viewer === this.#seen?.self;
+    row.textContent = `${viewer}. ${name}${isSelf ? ' (you)' : ''}: ${role}`;
+    if (isSelf || this.#role() !== 'full' || granted === 'observe') return row;
+    if (role === 'observe') row.append(button(granted, 'Gives the role back', () => this.#setRole(viewer, granted)));
+    else row.append(button('read-only', 'Lets this viewer only look', () => this.#setRole(viewer, 'observe')));
+    return row;
   }
 
   #attach(): void {
-    document.body.append(this.#element);
+    document.body.append(this.#element, this.#list);
   }
 }

@@ -3,8 +3,10 @@
 import type * as ProtocolClient from 'chrome-devtools-frontend/front_end/core/protocol_client/protocol_client.js';
 import { pageClock } from './devtools-clock.ts';
 import { keyFields, readPageData } from './page-data.ts';
+import { PageTitle } from './page-title.ts';
 import { PollSocket } from './poll-socket.ts';
 import { StatusStrip } from './devtools-strip.ts';
+import type { SessionSeen } from '../wire/viewer-messages.ts';
 import { awaitSession } from './session-return.ts';
 
 type ConnectionTransport = ProtocolClient.ConnectionTransport.ConnectionTransport;
@@ -20,11 +22,12 @@ export class PollTransport implements ConnectionTransport {
   onMessage: ((message: object | string) => void) | null = null;
   #onDisconnect: ((reason: string) => void) | null = null;
   #socket: PollSocket;
+  #lastId = 0;
 
   constructor(base: URL, onLost: (reason: string) => void) {
     const data = readPageData(document);
-    const strip = new StatusStrip(data);
-    let title = document.title;
+    const strip = new StatusStrip(data, (viewer, role) => this.#tell('Slipstream.setRole', { viewer, role }));
+    const title = new PageTitle(document);
     this.#socket = new PollSocket({
       base: base.href,
       // Only the request that opens a viewer shows the key; a field of ours would make the browser ask twice.
@@ -34,17 +37,17 @@ export class PollTransport implements ConnectionTransport {
       },
       clock: pageClock,
       onOpened: (opened) => {
-        const { app, pid } = opened;
-        title = `${app === '' ? 'app' : app} [${pid}] – debugger`;
-        document.title = title;
+        title.tell(opened);
         strip.tell(opened);
         strip.show('connected');
+        this.#tell('Slipstream.enable', {});
       },
       onReach: (isReached) => strip.show(isReached ? 'connected' : 'away'),
       onMessage: (message) => {
-        if (message.method === 'Debugger.paused') document.title = `⏸ ${title}`;
-        else if (message.method === 'Debugger.resumed') document.title = title;
-        this.onMessage?.(message);
+        title.hear(message);
+        if (message.method === 'Slipstream.changed') strip.see(message.params as unknown as SessionSeen);
+        // Answers to what this page says itself are of no use to DevTools.
+        else if (message.id === undefined || message.id >= 0) this.onMessage?.(message);
       },
       onLost: (reason) => {
         strip.show('over');
@@ -66,6 +69,12 @@ export class PollTransport implements ConnectionTransport {
       if (event.persisted) location.reload();
     });
     void this.#socket.open();
+  }
+
+  /** Says something of wire/viewer-messages.ts; ids below zero are ours. */
+  #tell(method: string, params: object): void {
+    this.#lastId -= 1;
+    this.#socket.send(JSON.stringify({ id: this.#lastId, method, params }));
   }
 
   setOnMessage(onMessage: (message: object | string) => void): void {

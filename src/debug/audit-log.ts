@@ -15,7 +15,7 @@ const MASK = '***';
 
 /** One line. `time` is added. */
 export interface AuditEntry {
-  event: 'signed-in' | 'refused' | 'opened' | 'killed' | 'attached' | 'left' | 'command' | 'revoked';
+  event: 'signed-in' | 'refused' | 'opened' | 'killed' | 'attached' | 'left' | 'command' | 'revoked' | 'role';
   /** Path or name of the app. */
   app: string;
   /** The visitor: `local`, `anyone` or the beginning of a session's id. */

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
-import type { SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
+import type { SessionPause, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import type { DebuggerAuth, Visitor } from './access.ts';
@@ -22,6 +22,7 @@ import {
   sendWrongMethod,
 } from './poll-answer.ts';
 import { PollTransport, VIEWERS_MAX, type Viewer, type ViewerEvents } from './poll-transport.ts';
+import { People } from './people.ts';
 import { Programs } from './programs.ts';
 import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
@@ -51,6 +52,8 @@ export interface SessionProxyOptions {
   settingsFile: string;
   /** Where processes below the debuggee offer themselves; undefined: nowhere. */
   childrenFolder?: string | undefined;
+  /** Whose requests the debuggee gets. Default everyone. */
+  scope?: 'everyone' | 'mine';
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
   /** Links and sessions of visitors, and the audit log. */
@@ -97,6 +100,7 @@ class Session implements SessionProxy {
   #access: ProxyAccess;
   #audit: AuditLog;
   #sessions = new Set<VirtualSession>();
+  #people: People;
   /** Who is behind each viewer. */
   #visitors = new Map<string, Visitor>();
   #farewell: PollError | null = null;
@@ -125,6 +129,13 @@ class Session implements SessionProxy {
       clock,
       log,
       pressure: (isHigh) => this.#programs.setPressure(isHigh),
+    });
+    this.#people = new People({
+      seen: () => ({ app, scope: options.scope ?? 'everyone', pauses: this.#pauses() }),
+      roleGiven: (by, to) => {
+        const text = `${to.visitor.name} is given ${to.role}`;
+        this.#audit.write({ event: 'role', app: options.appPath, who: by.visitor.name, role: by.role, text });
+      },
     });
     const { appPath, auth, debuggerFolder, auditMask, isLocal } = options;
     const grants = new AccessGrants(debuggerFolder);
@@ -296,19 +307,24 @@ class Session implements SessionProxy {
   }
 
   #join(viewer: Viewer, visitor: Visitor): ViewerEvents {
-    const { name: who, role } = visitor;
+    const { name: who } = visitor;
     const app = this.#options.appPath;
-    const session = new VirtualSession(() => this.#programs.targets(), (text) => viewer.send(text), {
-      role,
-      audit: (method, text) => this.#audit.write({ event: 'command', app, who, role, method, text }),
+    const send = (text: string): void => viewer.send(text);
+    const person = this.#people.join(visitor, send);
+    const session = new VirtualSession(() => this.#programs.targets(), send, {
+      role: () => person.role,
+      audit: (method, text) => this.#audit.write({ event: 'command', app, who, role: person.role, method, text }),
     });
     this.#sessions.add(session);
     this.#reportSoon();
     this.#visitors.set(viewer.id, visitor);
     return {
-      message: (message) => session.receive(message),
+      message: (message) => {
+        if (!this.#people.perform(person, message)) session.receive(message);
+      },
       closed: (reason) => {
         this.#sessions.delete(session);
+        this.#people.leave(person);
         this.#reportSoon();
         this.#visitors.delete(viewer.id);
         this.#audit.write({ event: 'left', app, who, text: reason });
@@ -317,14 +333,18 @@ class Session implements SessionProxy {
     };
   }
 
+  #pauses(): SessionPause[] {
+    return this.#farewell === null ? this.#programs.pauses() : [];
+  }
+
   /** Changes of one turn are told together. */
   #reportSoon(): void {
     if (this.#isReportDue) return;
     this.#isReportDue = true;
     setImmediate(() => {
       this.#isReportDue = false;
-      const pauses = this.#farewell === null ? this.#programs.pauses() : [];
-      this.#options.onReport?.({ kind: 'report', viewers: this.#sessions.size, pauses });
+      this.#options.onReport?.({ kind: 'report', viewers: this.#people.count, pauses: this.#pauses() });
+      this.#people.tellAll();
     });
   }
 
@@ -336,7 +356,7 @@ class Session implements SessionProxy {
     const body = await readBody(request, response, SEND_BYTES_MAX);
     if (body === null) return;
     // Breakpoints are settings too: who may not set them does not keep them for others either.
-    if (visitor.role !== 'full') return sendNothing(response);
+    if (this.#people.roleOf(visitor) !== 'full') return sendNothing(response);
     try {
       await this.#settings.change(JSON.parse(body));
       sendNothing(response);

@@ -30,7 +30,8 @@ interface Child {
 
 /** Who the viewer is. */
 export interface VirtualSessionOptions {
-  role: DebugRole;
+  /** What the viewer may do now. */
+  role(): DebugRole;
   /** Hears of commands that change the program, as they are performed. */
   audit(method: string, text: string): void;
 }
@@ -153,9 +154,10 @@ export class VirtualSession {
       answer(errorTail(SERVER_ERROR, `more than ${UNANSWERED_MAX} commands wait for an answer`));
       return;
     }
-    const verdict = judgeCommand(this.#options.role, method, params);
+    const role = this.#options.role();
+    const verdict = judgeCommand(role, method, params);
     if (verdict === 'refuse') {
-      answer(errorTail(SERVER_ERROR, `${method} is not for the role "${this.#options.role}"`));
+      answer(errorTail(SERVER_ERROR, `${method} is not for the role "${role}"`));
       return;
     }
     if (verdict === 'ignore') {
