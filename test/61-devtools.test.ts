@@ -124,6 +124,28 @@ test('a page follows its program into the next session after a changed file, and
   assert.equal((await hanging).text, 'hi');
 });
 
+test('where a WebSocket works it carries everything, and its end shows nowhere', async (t) => {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
+  t.after(() => context.close());
+  const devtools = new DevtoolsPage(await context.newPage());
+  const opening = devtools.page.waitForEvent('websocket');
+  let polls = 0;
+  devtools.page.on('request', (request) => (polls += /\/poll\?/.test(request.url()) ? 1 : 0));
+  await devtools.open(`${host.url}hello/debug/`);
+  const socket = await opening;
+  assert.match(socket.url(), /^ws:.*\/hello\/debug\/cdp\/[\w-]+\/socket$/);
+  assert.equal(await devtools.evaluate('6 * 7'), '42');
+  const before = polls;
+  assert.equal(await devtools.evaluate('6 * 8'), '48');
+  assert.equal(polls, before, 'no poll is needed any more');
+  const ended = socket.waitForEvent('close');
+  for (const { role, pid } of host.processes()) if (role === 'front') process.kill(pid, 'SIGKILL');
+  await ended;
+  assert.equal(await devtools.evaluate('6 * 9'), '54');
+  assert.ok(polls > before, 'polls take over');
+  assert.match((await devtools.page.locator('#slipstream-status').textContent()) ?? '', /^connected/);
+});
+
 test('a viewer sees who is there, and makes another one read-only', async (t) => {
   const [boss, guest] = [await freshProfile(), await freshProfile()];
   t.after(() => boss.page.context().close());
@@ -132,7 +154,7 @@ test('a viewer sees who is there, and makes another one read-only', async (t) =>
   await guest.open(`${host.url}hello/debug/`);
   await boss.page.getByRole('button', { name: '2 viewers' }).click();
   const rows = boss.page.locator('#slipstream-viewers li');
-  assert.match((await rows.nth(0).textContent()) ?? '', /^1\. local \(you\): full$/);
+  assert.match((await rows.nth(0).textContent()) ?? '', /^\d+\. local \(you\): full$/);
   await rows.nth(1).getByRole('button', { name: 'read-only' }).click();
   const strip = guest.page.locator('#slipstream-status');
   await strip.getByText(/ · observe/).waitFor();

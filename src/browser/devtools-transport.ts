@@ -3,6 +3,7 @@
 import type * as ProtocolClient from 'chrome-devtools-frontend/front_end/core/protocol_client/protocol_client.js';
 import { pageClock } from './devtools-clock.ts';
 import { keyFields, readPageData } from './page-data.ts';
+import type { SocketLike } from './frame-socket.ts';
 import { PageTitle } from './page-title.ts';
 import { PollSocket } from './poll-socket.ts';
 import { StatusStrip } from './devtools-strip.ts';
@@ -35,6 +36,8 @@ export class PollTransport implements ConnectionTransport {
         const headers = url === base.href ? { ...request.headers, ...keyFields(data) } : request.headers;
         return fetch(url, { ...request, ...(headers !== undefined && { headers }), priority: 'high' });
       },
+      // A name of http: is one of ws: too.
+      makeSocket: (url) => new WebSocket(url.replace(/^http/, 'ws')) as unknown as SocketLike,
       clock: pageClock,
       onOpened: (opened) => {
         title.tell(opened);

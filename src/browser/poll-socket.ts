@@ -6,6 +6,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { POLL_HOLD_MS } from '../wire/poll-messages.ts';
 import type { CdpMessage, Opened } from '../wire/poll-messages.ts';
+import { FrameSocket, type SocketLike } from './frame-socket.ts';
 import { Outbox } from './outbox.ts';
 import { judge, readMessages, readOpened, retryDelayMs } from './poll-answer.ts';
 import { stepPoll } from './poll-state.ts';
@@ -42,6 +43,8 @@ export interface PollSocketOptions {
   onLost(message: string): void;
   /** The viewer was away for too long but its session lives: start anew. */
   onRenewed(): void;
+  /** Makes a WebSocket to an absolute URL (`http:`), where pages may. Absent: only polls are used. */
+  makeSocket?(url: string): SocketLike;
   /** The server is out of reach, or answers again. A request that was cut once is not told. */
   onReach?(isReached: boolean): void;
 }
@@ -73,9 +76,22 @@ export class PollSocket {
   #sending: 'idle' | 'busy' = 'idle';
   #abort = new AbortController();
   #isReached = true;
+  /** Number of the message that comes next. */
+  #ack = 0;
+  #frames: FrameSocket | null = null;
+  /** Polls wait while there is a socket. */
+  #resumePolls: (() => void) | null = null;
 
   constructor(options: PollSocketOptions) {
     this.#options = options;
+    const { makeSocket, clock } = options;
+    if (makeSocket === undefined) return;
+    this.#frames = new FrameSocket({
+      clock,
+      make: () => makeSocket(this.#socketUrl()),
+      onMessages: (first, messages) => this.#take(first, messages),
+      onChange: (isOpen) => this.#socketChanged(isOpen),
+    });
   }
 
   get state(): PollState {
@@ -110,6 +126,11 @@ export class PollSocket {
     return state.kind === 'open' || state.kind === 'live' ? this.#url(state.viewer, 'close') : undefined;
   }
 
+  #socketUrl(): string {
+    const state = this.#state;
+    return 'viewer' in state ? this.#url(state.viewer, 'socket') : this.#options.base;
+  }
+
   #url(viewer: string, verb: string): string {
     return new URL(`${encodeURIComponent(viewer)}/${verb}`, this.#options.base).href;
   }
@@ -132,6 +153,7 @@ export class PollSocket {
         case 'abort':
           this.#abort.abort();
           this.#abort = new AbortController();
+          this.#frames?.stop();
           break;
         case 'tell-lost':
           this.#options.onLost(effect.message);
@@ -166,21 +188,45 @@ export class PollSocket {
   }
 
   async #poll(viewer: string): Promise<void> {
-    for (let ack = 0; this.#isOpen(); ) {
+    while (this.#isOpen()) {
+      if (this.#frames?.isOpen === true) await new Promise<void>((resolve) => (this.#resumePolls = resolve));
+      if (!this.#isOpen()) return;
+      const ack = this.#ack;
       const outcome = await this.#exchange(
         `${this.#url(viewer, 'poll')}?ack=${ack}`,
         { method: 'GET', credentials: 'omit' },
         POLL_HOLD_MS + HEAD_TIMEOUT_MS,
         readMessages,
       );
+      if (outcome.kind === 'resync' && this.#ack > ack) continue;
       if (outcome.kind !== 'ok') {
         this.#fail(outcome);
         return;
       }
-      ack += outcome.value.length;
-      this.#step({ kind: 'heard' });
-      for (const message of outcome.value) this.#deliver(message);
+      this.#take(ack, outcome.value);
+      // Where polls work a socket may, and is quicker.
+      this.#frames?.start();
     }
+  }
+
+  /** Takes messages in, the first with number `first`; some may have come another way. The number that is next. */
+  #take(first: number, messages: readonly CdpMessage[]): number {
+    if (messages.length > 0 && first > this.#ack) throw new Error(`message ${this.#ack} is missing, ${first} came`);
+    const fresh = messages.slice(this.#ack - first);
+    this.#ack += fresh.length;
+    this.#step({ kind: 'heard' });
+    for (const message of fresh) this.#deliver(message);
+    return this.#ack;
+  }
+
+  #socketChanged(isOpen: boolean): void {
+    if (isOpen) {
+      this.#reach(true);
+      return;
+    }
+    const resume = this.#resumePolls;
+    this.#resumePolls = null;
+    resume?.();
   }
 
   /** A message that DevTools chokes on must not keep the following ones away. */
@@ -201,6 +247,9 @@ export class PollSocket {
     for (let batch = this.#outbox.batch(); batch !== null; batch = this.#outbox.batch()) {
       const state = this.#state;
       if (state.kind !== 'open' && state.kind !== 'live') break;
+      const taken = this.#frames?.isOpen === true ? await this.#frames.send(batch) : null;
+      if (taken !== null && taken > batch.first && this.#outbox.taken(taken)) continue;
+      if (!this.#isOpen()) break;
       const outcome = await this.#exchange(
         `${this.#url(state.viewer, 'send')}?n=${batch.first}`,
         { method: 'POST', credentials: 'omit', headers: TEXT_TYPE, body: batch.body },

@@ -95,3 +95,14 @@ export function readBody(
     request.on('error', () => resolve(null));
   });
 }
+
+/** A body that is a JSON array, or null. */
+export function parseArray(text: string): unknown[] | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : null;
+  } catch {
+    // Told to the sender as a bad body.
+    return null;
+  }
+}

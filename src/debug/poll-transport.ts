@@ -7,8 +7,10 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { ViewerSocket, ViewerSocketEvents } from './viewer-socket.ts';
 import { POLL_BYTES_MAX, POLL_HOLD_MS, VIEWER_AWAY_MS, type PollError } from '../wire/poll-messages.ts';
 import {
+  parseArray,
   readBody,
   SEND_BYTES_MAX,
   sendError,
@@ -58,6 +60,8 @@ export class Viewer {
   #backlogBytes = 0;
   #nextCommand = 0;
   #poll: { response: ServerResponse; timer: Timer } | null = null;
+  /** In the place of polls, with the number of what is to be sent next. */
+  #socket: { socket: ViewerSocket; next: number } | null = null;
   #isFlushDue = false;
   #away: Timer;
   #stall: Timer;
@@ -82,7 +86,7 @@ export class Viewer {
 
   /** True while a poll is held or was lately. */
   get isPolling(): boolean {
-    return this.#poll !== null;
+    return this.#poll !== null || this.#socket !== null;
   }
 
   /** Queues a message (text of JSON). A viewer that lets too much wait is dropped. */
@@ -108,6 +112,7 @@ export class Viewer {
   dispose(reason: string, error: PollError): void {
     const poll = this.#takePoll();
     if (poll !== null) sendError(poll, 410, error);
+    this.#takeSocket();
     this.#stopAwayTimers();
     this.#queue.length = 0;
     this.#backlogBytes = 0;
@@ -128,9 +133,7 @@ export class Viewer {
       return;
     }
     this.#forgetBefore(ack);
-    const earlier = this.#takePoll();
-    if (earlier !== null) sendJson(earlier, 200, '[]');
-    this.#stopAwayTimers();
+    this.#endHolds();
     const timer = this.#transport.clock.after(POLL_HOLD_MS, () => this.#answerPoll());
     const poll = { response, timer };
     this.#poll = poll;
@@ -138,6 +141,52 @@ export class Viewer {
       if (this.#poll === poll) this.#takePoll();
     });
     if (this.#queue.length > 0 || this.#farewell !== null) this.#flushSoon();
+  }
+
+  /** `GET socket`: with its first acknowledgement it takes the place of polls, until it ends. */
+  upgrade(open: (events: ViewerSocketEvents) => ViewerSocket): void {
+    const socket = open({
+      acknowledged: (ack) => {
+        if (this.#socket?.socket !== socket) this.#adopt(socket, ack);
+        else if (ack > this.#first && ack <= this.#sentUpTo) this.#forgetBefore(ack);
+      },
+      commands: (first, messages) => this.#take(first, messages),
+      writable: () => this.#flushSoon(),
+      closed: () => {
+        if (this.#socket?.socket === socket) this.#takeSocket();
+      },
+    });
+  }
+
+  /** The viewer listens there now: had the poll ended before, the viewer would have polled again. */
+  #adopt(socket: ViewerSocket, ack: number): void {
+    if (ack < this.#first || ack > this.#sentUpTo || this.#farewell !== null) {
+      socket.close();
+      return;
+    }
+    this.#forgetBefore(ack);
+    this.#endHolds();
+    this.#socket = { socket, next: ack };
+    this.#flushSoon();
+  }
+
+  /** A poll or a socket begins: others of this viewer are over, and it is not away. */
+  #endHolds(): void {
+    const earlier = this.#takePoll();
+    if (earlier !== null) sendJson(earlier, 200, '[]');
+    this.#takeSocket();
+    this.#stopAwayTimers();
+  }
+
+  /** Takes commands in; the number that comes next. A gap is left for the sender to fill. */
+  #take(number: number, messages: readonly unknown[]): number {
+    if (number <= this.#nextCommand && this.#farewell === null) {
+      for (const message of messages.slice(this.#nextCommand - number)) {
+        this.#nextCommand += 1;
+        this.#events?.message(message);
+      }
+    }
+    return this.#nextCommand;
   }
 
   /** `POST send?n=<number>`: messages from `number` on. */
@@ -151,10 +200,7 @@ export class Viewer {
       sendError(response, 409, error, { next: this.#nextCommand });
       return;
     }
-    for (const message of messages.slice(this.#nextCommand - number)) {
-      this.#nextCommand += 1;
-      this.#events?.message(message);
-    }
+    this.#take(number, messages);
     sendNothing(response);
   }
 
@@ -169,10 +215,11 @@ export class Viewer {
 
   /** Everything that comes in this turn travels together. */
   #flushSoon(): void {
-    if (this.#isFlushDue || this.#poll === null) return;
+    if (this.#isFlushDue || !this.isPolling) return;
     this.#isFlushDue = true;
     setImmediate(() => {
       this.#isFlushDue = false;
+      this.#fillSocket();
       if (this.#queue.length > 0 || this.#farewell !== null) this.#answerPoll();
     });
   }
@@ -185,15 +232,43 @@ export class Viewer {
       this.#transport.drop(this, this.#farewell.message);
       return;
     }
-    let count = 0;
+    sendJson(response, 200, `[${this.#batchFrom(this.#first).join(',')}]`);
+  }
+
+  /** What goes together, from message `number` on. It counts as sent. */
+  #batchFrom(number: number): string[] {
+    const start = number - this.#first;
+    let end = start;
     let size = 0;
-    while (count < this.#queue.length) {
-      size += this.#queue[count]!.length;
-      if (count > 0 && size > POLL_BYTES_MAX) break;
-      count += 1;
+    while (end < this.#queue.length) {
+      size += this.#queue[end]!.length;
+      if (end > start && size > POLL_BYTES_MAX) break;
+      end += 1;
     }
-    this.#sentUpTo = Math.max(this.#sentUpTo, this.#first + count);
-    sendJson(response, 200, `[${this.#queue.slice(0, count).join(',')}]`);
+    this.#sentUpTo = Math.max(this.#sentUpTo, this.#first + end);
+    return this.#queue.slice(start, end);
+  }
+
+  #fillSocket(): void {
+    const holder = this.#socket;
+    if (holder === null || !holder.socket.hasRoom) return;
+    const batch = this.#batchFrom(holder.next);
+    if (batch.length > 0) {
+      holder.socket.send(holder.next, batch);
+      holder.next += batch.length;
+    } else if (this.#farewell !== null) {
+      // A poll hears why.
+      this.#takeSocket();
+    }
+  }
+
+  /** From here on the viewer has no socket. */
+  #takeSocket(): void {
+    const holder = this.#socket;
+    if (holder === null) return;
+    this.#socket = null;
+    holder.socket.close();
+    [this.#away, this.#stall] = this.#startAwayTimers();
   }
 
   /** From here on the viewer has no poll. */
@@ -291,6 +366,19 @@ export class PollTransport {
     }
   }
 
+  /** Whether this is the `<viewer>/socket` of a viewer; access has been checked. */
+  mayUpgrade(path: string): boolean {
+    const [id, verb, ...more] = path.split('/');
+    return this.#viewers.has(id!) && verb === 'socket' && more.length === 0;
+  }
+
+  /** Serves `<viewer>/socket`. False: the viewer was dropped meanwhile. */
+  upgrade(path: string, open: (events: ViewerSocketEvents) => ViewerSocket): boolean {
+    const viewer = this.#viewers.get(path.split('/', 1)[0]!);
+    viewer?.upgrade(open);
+    return viewer !== undefined;
+  }
+
   /** Drops the viewer with this id, if there is one. */
   drop(id: string, reason: string): void {
     const viewer = this.#viewers.get(id);
@@ -355,14 +443,4 @@ function invalid(message: string): PollError {
 
 function wholeNumber(text: string | null): number | null {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-function parseArray(text: string): unknown[] | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : null;
-  } catch {
-    // Told to the sender as a bad body.
-    return null;
-  }
 }

@@ -3,13 +3,15 @@
 // access.ts says who may.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionPause, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
-import type { DebuggerAuth, Visitor } from './access.ts';
+import { isOwnOrigin, type DebuggerAuth, type Visitor } from './access.ts';
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
 import {
   readBody,
@@ -28,6 +30,7 @@ import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
 import { createSourceFiles, type SourceFiles } from './source-file.ts';
 import { UI_POLICY, type UiFiles } from './ui-files.ts';
+import { ViewerSocket } from './viewer-socket.ts';
 import { VirtualSession } from './virtual-session.ts';
 
 /** What {@link createSessionProxy} needs. */
@@ -74,6 +77,8 @@ export interface SessionProxyOptions {
 export interface SessionProxy {
   /** Serves one request below any of the base paths. */
   handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Serves a request to become a WebSocket: that of a viewer, else nothing. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Attached to the inspector. Rejects with HostError DEBUGGEE_UNREACHABLE; `ended` follows. */
   readonly ready: Promise<void>;
   /** The debuggee is gone or the session was closed; why. Viewers still fetch what is left. */
@@ -105,6 +110,7 @@ class Session implements SessionProxy {
   #visitors = new Map<string, Visitor>();
   #farewell: PollError | null = null;
   #isReportDue = false;
+  #sockets = new WebSocketServer({ noServer: true, maxPayload: SEND_BYTES_MAX, perMessageDeflate: false });
 
   constructor(options: SessionProxyOptions) {
     const { app, pid, inspectorPort, clock, log, settingsFile } = options;
@@ -168,6 +174,27 @@ class Session implements SessionProxy {
         else response.destroy();
       });
     }
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const target = new URL(request.url ?? '/', 'http://proxy');
+    const name = this.#nameBelow(target.pathname) ?? '';
+    const { origin, host } = request.headers;
+    socket.on('error', () => socket.destroy());
+    const path = name.slice('cdp/'.length);
+    const isOurs = name.startsWith('cdp/') && isOwnOrigin(origin, host);
+    if (isOurs) this.#checkViewer(path);
+    const isTaken = isOurs && this.#transport.mayUpgrade(path);
+    if (!isTaken) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+      const clock = this.#options.clock;
+      const isOpen = this.#transport.upgrade(path, (events) => new ViewerSocket(opened, clock, events));
+      // It was dropped meanwhile: a poll tells it why.
+      if (!isOpen) opened.close(1008);
+    });
   }
 
   add(process: { pid: number; inspectorPort: number }): void {

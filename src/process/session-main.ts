@@ -63,7 +63,9 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(0), FAREWELL_MS);
   });
   await proxy.ready;
-  createServer((request, response) => proxy.handle(request, response)).listen(0);
+  const server = createServer((request, response) => proxy.handle(request, response));
+  server.on('upgrade', (request, socket, head) => proxy.upgrade(request, socket, head));
+  server.listen(0);
 }
 
 main().catch((error: unknown) => {

@@ -9,6 +9,9 @@
 //   GET  <viewer>/poll?ack=<k>  -> 200 array of CDP messages, the first with number k. Everything before
 //                               k was received and is forgotten. Held up to POLL_HOLD_MS when there is
 //                               nothing; then []. A second poll ends the first with [].
+//   GET  <viewer>/socket        an upgrade to a WebSocket, in the place of polls and sends, with the same numbers:
+//                               SocketFrame both ways. The viewer begins with an ack, which ends a poll that is held
+//                               with []; a poll ends the socket.
 //   POST <viewer>/close         -> 204. The viewer leaves (sendBeacon on pagehide). Breakpoints stay.
 //   POST settings               body: {name: value | null}: set or remove -> 204. Needs a key of the full role.
 //   GET  file?url=<file URL>    -> 200 text: a script that V8 announced, or the map beside it; else 404. Needs
@@ -28,6 +31,22 @@ export const VIEWER_AWAY_MS = 30_000;
 
 /** Most bytes of messages in one poll answer, beyond the first message. */
 export const POLL_BYTES_MAX = 4_194_304;
+
+/** How often an empty frame is sent on a socket, in ms; it is answered by an acknowledgement. */
+export const SOCKET_BEAT_MS = 20_000;
+/** A socket without a frame for this long is broken, in ms. */
+export const SOCKET_SILENCE_MS = 45_000;
+
+/** A frame on a viewer's WebSocket, as text of JSON. Down: `first` and `messages`, or `next`, or nothing. */
+export interface SocketFrame {
+  /** Up: everything before this number was received. */
+  ack?: number;
+  /** Number of the first of `messages`: down as by poll, up as by send. */
+  first?: number;
+  messages?: readonly unknown[];
+  /** Down: commands before this number were taken. */
+  next?: number;
+}
 
 /** Name of the field that holds a key. */
 export const KEY_FIELD = 'slipstream-key';
