@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { withoutHostFlags } from './start-script.ts';
-import type { App } from './app-config.ts';
+import { processCount, type App } from './app-config.ts';
 
 /** How long a regular process lives without any front. */
 export const GRACE_MS = 2000;
@@ -63,6 +63,7 @@ export function inheritedNodeOptions(options: string): string | undefined {
 
 function environment(options: CommandOptions): Record<string, string> {
   const { app } = options;
+  const { serverVariables: variables, debugHeader } = app.settings;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.inherited ?? process.env)) {
     if (value === undefined || NOT_INHERITED.has(name) || name.startsWith(OWN_PREFIX)) continue;
@@ -82,6 +83,8 @@ function environment(options: CommandOptions): Record<string, string> {
     SLIPSTREAM_GRACE_MS: String(options.debug === undefined ? GRACE_MS : DEBUGGEE_GRACE_MS),
     SLIPSTREAM_BASE_PATH: app.path.slice(0, -1),
     SLIPSTREAM_APP: app.name,
+    ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),
+    ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
   };
 }
 

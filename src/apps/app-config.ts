@@ -156,6 +156,23 @@ export const APP_SETTINGS = {
     type: 'strings', default: [],
     text: 'Flags for node. --inspect and --watch are left out: the host does what they do.',
   },
+  errorPages: {
+    type: 'choice', default: 'honest', choices: ['honest', 'iisnode-local', 'iisnode', 'bare'],
+    text:
+      'What failures of the app look like: `honest`, their status and a page; `iisnode`, the page of iisnode with ' +
+      'status 200 and the end of stderr, to everybody, or with `iisnode-local` to people at this machine; `bare`, ' +
+      'the status of iisnode without a body.',
+  },
+  serverVariables: {
+    type: 'strings', default: [],
+    text:
+      'Folders of iisnode: server variables that become request fields `X-iisnode-<NAME>`. Fields of that kind ' +
+      'from clients are removed.',
+  },
+  debugHeader: {
+    type: 'boolean', default: false,
+    text: 'Folders of iisnode: whether answers have the field `iisnode-debug`.',
+  },
 } as const;
 
 export type AppSettings = SettingsOf<typeof APP_SETTINGS>;

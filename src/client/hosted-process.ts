@@ -11,6 +11,7 @@ import { handDebuggerOn, offerToDebugger } from './debug-children.ts';
 import type { ExchangeSocket } from './exchange-socket.ts';
 import { HostJoin, type HostStart } from './host-join.ts';
 import { FrontLinks } from './host-link.ts';
+import { readIisnodeTraits } from './iisnode-traits.ts';
 import type { FrontLinksOptions } from './host-link.ts';
 import { patchJoin } from './join-listen.ts';
 import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
@@ -57,6 +58,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     if (!process.execArgv.some((word) => word.startsWith('--inspect'))) process.debugPort = 0;
     else if (!isClusterWorker()) startDebuggee(paths[0]!, env);
     delete env['SLIPSTREAM_KEY'];
+    readIisnodeTraits(env);
     serveApp(paths, key, env);
     return true;
   }

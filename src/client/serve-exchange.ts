@@ -11,6 +11,7 @@ import type { ExchangeLink } from './channel-writer.ts';
 import { ExchangeSocket } from './exchange-socket.ts';
 import type { NodeParser, NodeRequest } from './exchange-socket.ts';
 import type { ChannelFrames } from './host-link.ts';
+import { markAnswers, promotedFields } from './iisnode-traits.ts';
 import { addTlsMembers, httpsysClient } from './tls-members.ts';
 
 /** Marks requests of local clients, also for a second copy of this module in the process. */
@@ -102,6 +103,7 @@ export function adoptServer(server: Server): void {
     event,
   };
   adoptedServers.set(server, adopted);
+  markAnswers(server);
   const { connectionsKey } = adopted;
   if (connectionsKey !== undefined) {
     (server as NodeServer)[connectionsKey] = adopted.connections;
@@ -206,7 +208,7 @@ function makeRequest(socket: ExchangeSocket, parser: NodeParser, from: LinkReque
   request.method = from.method;
   request.url = from.target;
   request.upgrade = from.upgrade;
-  const { fields } = from;
+  const fields = promotedFields(from, socket);
   const limit = parser.maxHeaderPairs;
   request._addHeaderLines(fields, limit > 0 ? Math.min(fields.length, limit) : fields.length);
   if (from.local) (request as unknown as Record<symbol, boolean>)[LOCAL_REQUEST] = true;

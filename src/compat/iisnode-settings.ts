@@ -39,6 +39,11 @@ function watchedFiles(value: string | number | boolean): Meaning {
   return { settings: { watchedFiles: patterns }, text: 'watchedFiles' };
 }
 
+function serverVariables(value: string | number | boolean): Meaning {
+  const names = String(value).split(',').map((name) => name.trim()).filter((name) => name !== '');
+  return { settings: { serverVariables: names }, text: 'serverVariables' };
+}
+
 function commandLine(value: string | number | boolean): Meaning {
   const [program = '', ...flags] = parseWords(String(value));
   if (!/^node(?:js)?(?:\.exe)?$/i.test(basename(program.replaceAll('\\', '/')))) {
@@ -85,7 +90,7 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   logdirectory: { type: 'string', isExpanded: true, meaning: logDirectory },
   debuggingenabled: { type: 'boolean', meaning: as('debuggingEnabled') },
   debuggerextensiondll: { type: 'string', meaning: ignored('the debugger is DevTools') },
-  debugheaderenabled: { type: 'boolean', meaning: ignored('see slipstream status') },
+  debugheaderenabled: { type: 'boolean', meaning: as('debugHeader') },
   debuggervirtualdir: { type: 'string', meaning: ignored('no debugger file is unpacked') },
   debuggerpathsegment: { type: 'string', isExpanded: true, meaning: as('debuggerPathSegment') },
   debuggerportrange: {
@@ -96,12 +101,13 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   maxlogfiles: { type: 'uint', meaning: as('logFilesMax', within(1, 10_000)) },
   loggingenabled: { type: 'boolean', meaning: as('loggingEnabled') },
   deverrorsenabled: {
-    type: 'boolean', meaning: ignored('errors keep their status; clients at this machine see the details'),
+    type: 'boolean',
+    meaning: (value) => ({ settings: { errorPages: value === true ? 'iisnode' : 'bare' }, text: 'errorPages' }),
   },
   flushresponse: { type: 'boolean', meaning: ignored('everything streams') },
   watchedfiles: { type: 'string', isExpanded: true, meaning: watchedFiles },
   enablexff: { type: 'boolean', meaning: ignored('X-Forwarded-For and -Proto are always sent') },
-  promoteservervars: { type: 'string', meaning: ignored('server variables are not promoted') },
+  promoteservervars: { type: 'string', meaning: serverVariables },
   configoverrides: { type: 'string', isExpanded: true, meaning: ignored('the name of the file that was read') },
   recyclesignalenabled: { type: 'boolean', meaning: ignored('there is no control pipe; see slipstream reload') },
   idlepageouttimeperiod: { type: 'uint', meaning: ignored('nothing is paged out; see idleStopAfterMs') },
@@ -113,6 +119,9 @@ export const IISNODE_ALIASES: Readonly<Record<string, string>> = { debugportrang
 
 /** What holds in a folder of iisnode's where its files say nothing. */
 export const IISNODE_DEFAULTS: Readonly<Record<string, unknown>> = {
+  // By this variable programs know where they are; the version is the last one of the original.
+  env: { IISNODE_VERSION: '0.2.21' },
+  errorPages: 'iisnode-local',
   concurrencyMax: 1024,
   startTimeoutMs: 25_000,
   logDirectory: 'iisnode',

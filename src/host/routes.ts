@@ -48,6 +48,7 @@ function sharingOf({ settings, path }: App, stickyKey: string): Partial<Group> {
     ...(settings.balance === 'least-busy' ? { balance: 'least-busy' } : {}),
     ...(settings.concurrencyMax > 0 ? { concurrencyMax: settings.concurrencyMax } : {}),
     ...(settings.stickySessions ? { sticky } : {}),
+    ...(settings.errorPages === 'honest' ? {} : { errorPages: settings.errorPages as 'iisnode' }),
   };
 }
 

@@ -3,7 +3,8 @@
 
 import { STATUS_CODES } from 'node:http';
 import { escapeHtml } from '../base/html.ts';
-import type { Answer, Failure } from '../wire/front-messages.ts';
+import type { Answer, Failure, Group } from '../wire/front-messages.ts';
+import { renderIisnodeFailure } from './iisnode-page.ts';
 
 /** Who asks. */
 export interface FailureReader {
@@ -11,6 +12,8 @@ export interface FailureReader {
   local: boolean;
   /** The value of Accept, '' if there was none. */
   accept: string;
+  /** Of the group that failed. */
+  pages?: Group['errorPages'];
 }
 
 const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
@@ -43,6 +46,8 @@ footer{margin-top:2rem;color:var(--soft);font-size:.85rem}
  */
 export function renderFailure(failure: Failure, reader: FailureReader): Answer {
   if (failure.page !== undefined) return renderPage(failure, failure.page);
+  const own = reader.pages === undefined ? null : renderIisnodeFailure(failure, reader.pages, reader.local);
+  if (own !== null) return own;
   const format = preferredFormat(reader.accept);
   const body = BODIES[format](failure, reader.local);
   const fields = [

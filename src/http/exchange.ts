@@ -266,7 +266,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       this.#over();
       return;
     }
-    this.#answer(renderFailure(failure, { local: this.#isLocal, accept: acceptOf(this.#head) }));
+    const pages = this.#group?.errorPages;
+    this.#answer(renderFailure(failure, { local: this.#isLocal, accept: acceptOf(this.#head), pages }));
   }
 
   #refuse(status: number, code: ErrorCode, message: string): void {
@@ -291,7 +292,6 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #withdraw(reason: number): void {
     this.#asking.leave();
     this.#group?.leave(this);
-    this.#group = null;
     if (this.#state === 'served' || this.#state === 'tunnel') {
       this.#channel?.close(reason);
       this.#dropChannel();

@@ -60,6 +60,10 @@ export class ProcessGroup {
     return this.#options.group.diversion;
   }
 
+  get errorPages(): Group['errorPages'] {
+    return this.#options.group.errorPages;
+  }
+
   /** Requests that wait. */
   get waiting(): number {
     return this.#queue.size;

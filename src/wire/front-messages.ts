@@ -21,6 +21,8 @@ export interface Group {
   sticky?: StickyCookie;
   /** Requests that show a secret go to another group. */
   diversion?: Diversion;
+  /** How failures look to clients, where that is not as everywhere: see http/iisnode-page.ts. */
+  errorPages?: 'iisnode-local' | 'iisnode' | 'bare';
   /** Served by what listens there instead of by processes: `http://host:port` or `unix:/path`. */
   backend?: string;
   /** A trusted client certificate is told to the backend in fields (RFC 9440), with its chain or not. Default: no. */
