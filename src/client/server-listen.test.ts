@@ -161,3 +161,10 @@ test('an abort signal closes the server', async (t) => {
   listen.listen(late, planListen([{ port: 1, signal: AbortSignal.abort() }])!);
   await once(late, 'close');
 });
+
+test('planListen takes the port of a URL prefix', () => {
+  assert.equal(planListen(['https://*:8443/foo/'])?.port, 8443);
+  assert.equal(planListen(['https://shop.test/'])?.port, 443);
+  assert.equal(planListen(['http://[::1]:81/a/b/'])?.port, 81);
+  assert.equal(planListen(['http:/tmp/x.sock']), null);
+});

@@ -34,9 +34,17 @@ function portOf(value: unknown): number | null {
   return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : null;
 }
 
+/** The port of a URL prefix such as `https://*:8443/foo/`; null for anything else. */
+function prefixPort(value: unknown): number | null {
+  const match = typeof value === 'string' ? /^http(s?):\/\/[^/]+?(?::(\d{1,5}))?\//i.exec(value) : null;
+  if (match === null) return null;
+  return portOf(match[2] ?? (match[1] === '' ? 80 : 443));
+}
+
 /**
  * Reads the arguments of `listen`: `()`, `(port, host, backlog, callback)` with any of them left out, or
- * `({port, host, backlog, signal}, callback)`. Null: not a TCP port, or wrong; node shall answer.
+ * `({port, host, backlog, signal}, callback)`. Of a URL prefix the port counts: the app's
+ * place is where its folder is. Null: not a TCP port, or wrong; node shall answer.
  */
 export function planListen(args: readonly unknown[]): ListenPlan | null {
   const last = args.at(-1);
@@ -44,7 +52,7 @@ export function planListen(args: readonly unknown[]): ListenPlan | null {
   const values = callback === undefined ? args : args.slice(0, -1);
   const first = values[0];
   if (typeof first !== 'object' || first === null) {
-    const port = first === undefined || first === null ? 0 : portOf(first);
+    const port = first === undefined || first === null ? 0 : (portOf(first) ?? prefixPort(first));
     if (port === null) return null;
     const host = typeof values[1] === 'string' && values[1] !== '' ? values[1] : undefined;
     const backlog = Number(values[host === undefined ? 1 : 2]) || 0;

@@ -118,7 +118,7 @@ class Supervisor implements Host {
     this.#tls = new TlsSource({
       home: homeFolder(),
       config: () => this.#config.current.tls,
-      listeners: () => bound.listeners,
+      listeners: () => [...bound.listeners, ...this.#joins.listeners],
       clock,
       log,
       onChange: (tls) => this.#fronts.send({ kind: 'tls', tls }),
@@ -236,7 +236,10 @@ class Supervisor implements Host {
       front: {
         expect: (process) => this.#fronts.expect(process),
         forget: (process) => this.#fronts.forget(process),
-        listen: (listener) => this.#fronts.addListener(listener),
+        listen: (listener) => {
+          if (listener.origin.startsWith('https:')) this.#tls.added();
+          return this.#fronts.addListener(listener);
+        },
         unlisten: (listener) => this.#fronts.removeListener(listener),
         settled: () => this.#fronts.report(),
       },

@@ -193,6 +193,7 @@ export class JoinServer {
     }
     const { port, address } = place;
     reservations.check(portPrefix(port, address), uid);
+    if (port !== 0) this.#checkScheme(portPrefix(port, address));
     const known = port === 0 ? undefined : this.#onDemandAt(port, address);
     if (known !== undefined) {
       const prefix = portPrefix(port, address);
@@ -203,7 +204,7 @@ export class JoinServer {
       }
       return { prefix, listener: known, isNew: false };
     }
-    const listener = this.#bind(port, address);
+    const listener = this.#bind(port, address, 'http');
     return { prefix: portPrefix(listener.bound.port, listener.address), listener, isNew: true };
   }
 
@@ -221,13 +222,23 @@ export class JoinServer {
     if (own !== undefined) {
       return { prefix, listener: { bound: own, address, isOnDemand: false }, isNew: false };
     }
-    if (prefix.scheme === 'https') {
-      const why = 'TLS needs a listener and a certificate in the configuration of the host';
-      throw new HostError('LISTEN_FAILED', `cannot listen on ${prefix.text}: ${why}`);
-    }
+    this.#checkScheme(prefix);
     const known = this.#onDemandAt(prefix.port, address);
     if (known !== undefined) return { prefix, listener: known, isNew: false };
-    return { prefix, listener: this.#bind(prefix.port, address), isNew: true };
+    return { prefix, listener: this.#bind(prefix.port, address, prefix.scheme), isNew: true };
+  }
+
+  /** A port speaks either http or https. @throws HostError LISTEN_FAILED */
+  #checkScheme(prefix: JoinPrefix): void {
+    const other = [...this.#options.configured(), ...this.listeners].find(({ port, origin }) => {
+      return port === prefix.port && !origin.startsWith(`${prefix.scheme}:`);
+    });
+    if (other === undefined) return;
+    const hold = this.#claims.held.find(({ listener }) => listener.bound === other);
+    const holder = hold === undefined
+      ? `the host listens on ${other.text ?? other.origin}`
+      : `${hold.prefix.text} is held by process ${hold.pid} (${hold.title})`;
+    throw inUse(`cannot listen on ${prefix.text}: ${holder}, and a port speaks either http or https`);
   }
 
   #onDemandAt(port: number, address: string): JoinListener | undefined {
@@ -235,9 +246,9 @@ export class JoinServer {
     return at.find((listener) => listener.address === address);
   }
 
-  #bind(port: number, address: string): JoinListener {
+  #bind(port: number, address: string, scheme: string): JoinListener {
     try {
-      const bound = bindAny(port, address);
+      const bound = bindAny(port, address, scheme);
       const listener: JoinListener = { bound, address, isOnDemand: true };
       this.#listeners.push(listener);
       return listener;
@@ -293,10 +304,11 @@ export class JoinServer {
 }
 
 /** Binds as node does: all addresses of both families, or of IPv4 where the machine has no IPv6. */
-function bindAny(port: number, address: string): BoundListener {
+function bindAny(port: number, address: string, scheme: string): BoundListener {
   const bind = (host: string): BoundListener => {
     const shown = host.includes(':') ? `[${host}]` : host;
-    return bindOrigin({ text: `http://${shown}:${port}`, addresses: [host], port })[0]!;
+    const text = address === '' ? `${scheme}://*:${port}` : `${scheme}://${shown}:${port}`;
+    return bindOrigin({ text, addresses: [host], port })[0]!;
   };
   if (address !== '') return bind(address);
   try {

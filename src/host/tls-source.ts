@@ -71,6 +71,8 @@ export class TlsSource {
     look: null, settle: null, rotate: null,
   };
   #shown = '';
+  /** How many there were at the latest look. */
+  #certificates = 0;
   #warnedMs = new Map<string, number>();
 
   constructor(options: TlsSourceOptions) {
@@ -102,14 +104,24 @@ export class TlsSource {
     });
     this.#shown = JSON.stringify(state);
     if (this.#secure.length === 0) return state;
-    if (state.certificates.length === 0) {
-      const which = this.#secure[0]!.text;
-      const ways = 'slipstream tls dev makes one for localhost, slipstream tls add stores yours';
-      throw new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${which}; ${ways}`);
-    }
+    this.#mustHaveOne();
     this.#watch();
     this.#scheduleRotation();
     return state;
+  }
+
+  /** A secure listener is about to be opened. @throws HostError TLS_CERTIFICATE_MISSING */
+  added(): void {
+    this.refresh();
+    this.#mustHaveOne();
+    if (this.#timers.rotate === null) this.#scheduleRotation();
+  }
+
+  #mustHaveOne(): void {
+    if (this.#certificates > 0) return;
+    const which = this.#secure.at(-1)?.text ?? '';
+    const ways = 'slipstream tls dev makes one for localhost, slipstream tls add stores yours';
+    throw new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${which}; ${ways}`);
   }
 
   /** The state of the moment, for a new front. What is broken is left out or stays as it was. */
@@ -163,6 +175,7 @@ export class TlsSource {
     for (const { names, file, read } of found) this.#judge(names, file, read);
     const clientTrust = this.#clientTrust(config, onFault);
     const certificates = groupByName(found);
+    this.#certificates = certificates.length;
     checkMaterial(handshake, certificates);
     return { handshake, certificates, clientTrust, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys };
   }
