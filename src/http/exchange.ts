@@ -200,7 +200,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   #enter({ group, zone }: Destination, addedFields: readonly string[] = []): void {
-    this.#writer.addFields(addedFields);
+    if (addedFields.length > 0) this.#writer.addFields(addedFields);
     this.#state = 'queued';
     this.#group = group;
     if (zone === null) {
