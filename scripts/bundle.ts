@@ -15,6 +15,7 @@ import { PROJECT_ROOT } from './project.ts';
 const CLIENT_BUNDLES: Record<string, string> = {
   'register.cjs': 'src/client/register.ts',
   'client.cjs': 'src/client/client.ts',
+  'inspector-thread.cjs': 'src/client/inspector-thread.ts',
 };
 
 /** Entries of processes, below src. Each module file that a process loads costs it memory and time. */

@@ -46,7 +46,7 @@ const BROWSER_PACKAGES = ['chrome-devtools-frontend'];
 
 /** What nobody imports because it is started, preloaded or published. */
 const ENTRY = new RegExp(
-  '^src/(?:cli/main|process/[\\w-]+-main|client/(?:client|register)|debug/debugger|' +
+  '^src/(?:cli/main|process/[\\w-]+-main|client/(?:client|inspector-thread|register)|debug/debugger|' +
     'browser/devtools-(?:app|start))\\.ts$',
 );
 

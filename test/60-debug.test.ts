@@ -35,6 +35,9 @@ async function hosted(t: TestContext, files: Record<string, string> = { 'shop/se
   return host;
 }
 
+/** Inspectors get ports, as an app itself can see. */
+const PORTS = { 'slipstream.yml': 'debuggerTransport: port\n' };
+
 async function see(url: string): Promise<Seen> {
   const got = await get(url);
   assert.equal(got.status, 200, got.text);
@@ -67,7 +70,7 @@ test('?kill says what was there to kill', async (t) => {
   assert.equal((await get(`${host.url}shop/debug/`)).status, 200);
   const debugged = await see(`${host.url}shop/`);
   assert.notEqual(debugged.pid, regular.pid);
-  assert.match(debugged.inspector ?? '', /^ws:\/\/127\.0\.0\.1:\d+\//);
+  assert.equal(debugged.inspector, null, 'no TCP port is open');
   await until('the regular process is gone', () => (isAlive(regular.pid) ? undefined : true));
 
   const killed = await get(`${host.url}shop/debug/?kill`);
@@ -91,7 +94,7 @@ test('opening the debugger again restarts nothing', async (t) => {
 });
 
 test('two apps are debugged at once on ports of their own', async (t) => {
-  const host = await hosted(t, { 'shop/server.js': APP, 'blog/server.js': APP });
+  const host = await hosted(t, { 'shop/server.js': APP, 'blog/server.js': APP, ...PORTS });
   await Promise.all([get(`${host.url}shop/debug/`), get(`${host.url}blog/debug/`)]);
   const shop = await see(`${host.url}shop/`);
   const blog = await see(`${host.url}blog/`);
@@ -100,7 +103,7 @@ test('two apps are debugged at once on ports of their own', async (t) => {
 });
 
 test('two hosts that start debuggees at once share a range of ports', async (t) => {
-  const hosts = await Promise.all([hosted(t), hosted(t)]);
+  const hosts = await Promise.all([0, 1].map(() => hosted(t, { 'shop/server.js': APP, ...PORTS })));
   for (let round = 0; round < 3; round++) {
     const pages = await Promise.all(hosts.map((host) => get(`${host.url}shop/debug/`)));
     assert.deepEqual(pages.map((page) => page.status), [200, 200], pages.map((page) => page.text).join('\n'));
@@ -300,7 +303,6 @@ test('a changed file starts the debuggee again, stopped by its breakpoint before
   await next.send('Debugger.resume');
   const after = await pending;
   assert.equal(after.text, 'changed you');
-  assert.notEqual(after.inspector, null);
 });
 
 test('?live attaches to a process that spins, without starting another', async (t) => {

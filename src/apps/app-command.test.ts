@@ -23,11 +23,24 @@ test('commandOf puts the inspector first, then flags, preload, entry and argumen
   assert.deepEqual(regular.args, [
     '--no-warnings', '-r', 'x', '--require', '/lib/register.cjs', '/apps/shop/server.js', 'one',
   ]);
-  const debug = commandOf({ ...OPTIONS, debug: { port: 5058, breakAtStart: false } });
+  const debug = commandOf({ ...OPTIONS, debug: { inspector: { kind: 'port', port: 5058 }, breakAtStart: false } });
   assert.equal(debug.args[0], '--inspect=127.0.0.1:5058');
   assert.equal(debug.env['SLIPSTREAM_GRACE_MS'], '30000');
-  const stopped = commandOf({ ...OPTIONS, debug: { port: 5059, breakAtStart: true } });
+  const stopped = commandOf({ ...OPTIONS, debug: { inspector: { kind: 'port', port: 5059 }, breakAtStart: true } });
   assert.equal(stopped.args[0], '--inspect-brk=127.0.0.1:5059');
+});
+
+test('commandOf opens no port for an inspector that has a socket', () => {
+  const inspector = { kind: 'thread', path: '/run/d1.sock' } as const;
+  for (const [how, start] of [
+    [{ breakAtStart: true, waits: true }, 'brk'],
+    [{ breakAtStart: false, waits: true }, 'wait'],
+    [{ breakAtStart: false }, 'run'],
+  ] as const) {
+    const { args, env } = commandOf({ ...OPTIONS, debug: { inspector, ...how } });
+    assert.equal(args.some((word) => word.startsWith('--inspect')), false);
+    assert.deepEqual(JSON.parse(env['SLIPSTREAM_INSPECTOR']!), { path: '/run/d1.sock', start });
+  }
 });
 
 test('commandOf gives the environment of the host, its script and its settings, in this order', () => {

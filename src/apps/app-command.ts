@@ -2,6 +2,7 @@
 // reads no disk, starts nothing.
 
 import { join } from 'node:path';
+import { INSPECTOR_DOOR_VARIABLE, type InspectorAddress, type InspectorDoor } from '../wire/inspector-messages.ts';
 import { withoutHostFlags } from './start-script.ts';
 import { processCount, type App } from './app-config.ts';
 
@@ -12,8 +13,8 @@ export const DEBUGGEE_GRACE_MS = 30_000;
 
 /** How a debuggee is started. */
 export interface DebugOptions {
-  /** Where the inspector listens, on 127.0.0.1. */
-  port: number;
+  /** Where the inspector is. */
+  inspector: InspectorAddress;
   /** Stop before the first line of the program. */
   breakAtStart: boolean;
   /** The app keeps its processes; this one serves the group of {@link asideGroup}. */
@@ -34,7 +35,7 @@ export interface CommandOptions {
   registerPath: string;
   /** The node to run; default this one. */
   nodePath?: string;
-  /** Opens the inspector on 127.0.0.1. */
+  /** Opens the inspector. */
   debug?: DebugOptions;
   /** The environment to build on; default that of this process. */
   inherited?: Readonly<Record<string, string | undefined>>;
@@ -85,6 +86,7 @@ function environment(options: CommandOptions): Record<string, string> {
     SLIPSTREAM_APP: app.name,
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),
     ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
+    ...inspectorDoor(options.debug),
   };
 }
 
@@ -110,9 +112,9 @@ export function commandOf(options: CommandOptions): Command {
   const { app, debug } = options;
   const flags = [...withoutHostFlags(app.settings.nodeArgs), ...withoutHostFlags(app.nodeFlags)];
   const inspector =
-    debug === undefined
-      ? []
-      : [`--inspect${inspectSuffix(debug)}=127.0.0.1:${debug.port}`];
+    debug?.inspector.kind === 'port'
+      ? [`--inspect${inspectSuffix(debug)}=127.0.0.1:${debug.inspector.port}`]
+      : [];
   return {
     file: options.nodePath ?? process.execPath,
     args: [
@@ -127,6 +129,14 @@ export function commandOf(options: CommandOptions): Command {
     ],
     env: environment(options),
   };
+}
+
+/** What opens an inspector that has no port. */
+function inspectorDoor(debug: DebugOptions | undefined): Record<string, string> {
+  if (debug?.inspector.kind !== 'thread') return {};
+  const { breakAtStart, waits = false } = debug;
+  const door: InspectorDoor = { path: debug.inspector.path, start: breakAtStart ? 'brk' : waits ? 'wait' : 'run' };
+  return { [INSPECTOR_DOOR_VARIABLE]: JSON.stringify(door) };
 }
 
 function inspectSuffix({ breakAtStart, waits = false }: DebugOptions): string {

@@ -59,7 +59,6 @@ const HAS_GROUPS = process.platform !== 'win32';
 export class AppProcess {
   readonly id: string;
   readonly command: Command;
-  readonly debugPort: number | undefined;
   /** Of a regular process: closed until somebody opens it. */
   readonly inspector: LiveInspector;
   /** Resolves when there is a process. @throws HostError APP_SPAWN_FAILED */
@@ -81,7 +80,6 @@ export class AppProcess {
     this.id = options.id;
     this.inspector = new LiveInspector(options.clock);
     this.#startedAtMs = options.clock.now();
-    this.debugPort = options.debug?.port;
     this.command = commandOf(options);
     this.spawned = this.#spawn();
     this.spawned.catch(() => {}); // Also told by `exited`; not everybody awaits both.

@@ -147,7 +147,7 @@ test('Apps leaves nothing after a stop and starts nothing any more', async () =>
     for (const pid of pids) assert.equal(isAlive(-pid), false);
     apps.activate(GROUP);
     assert.equal(front.failures.at(-1)!.code, 'APP_STOPPED');
-    const debuggee = apps.startDebuggee(apps.list()[0]!, { port: 0, breakAtStart: false });
+    const debuggee = apps.startDebuggee(apps.list()[0]!, { inspector: { kind: 'port', port: 0 }, breakAtStart: false });
     await assert.rejects(debuggee, { code: 'APP_STOPPED' });
     assert.equal(front.starts, 4);
     assert.equal(front.expected.size, 0);

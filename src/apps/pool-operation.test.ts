@@ -21,7 +21,7 @@ test('a stopped app ends, refuses requests, and starts by command only', async (
     const refused = await request(GROUP);
     assertFailed(refused);
     assert.equal(refused.code, 'APP_PAUSED');
-    const debug = { port: 1, breakAtStart: false, waits: false };
+    const debug = { inspector: { kind: 'port', port: 1 }, breakAtStart: false, waits: false } as const;
     await assert.rejects(apps.startDebuggee(app, debug), { code: 'APP_PAUSED' });
     assert.equal(await apps.start(app), undefined);
     assert.equal(await apps.start(app), undefined, 'what runs is left alone');

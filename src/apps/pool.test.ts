@@ -8,6 +8,8 @@ import { assertFailed, assertServed, isAlive, makeFolder, makeRoom } from './fak
 import { serverSource, withRoom, writeFiles } from './fake-front.test.ts';
 import { HandClock } from '../base/clock.ts';
 
+const ANY_PORT = { kind: 'port', port: 0 } as const;
+
 const HELLO = { 'hello/server.js': serverSource() };
 const GROUP = 'app:/hello/';
 
@@ -122,7 +124,7 @@ test('Pool starts a debuggee in place of the regular processes and goes back aft
   await withRoom(await makeRoom(HELLO), async ({ apps, front, request, until }) => {
     const [regular] = (await request(GROUP)) as string[];
     const app = apps.list()[0]!;
-    const debuggee = await apps.startDebuggee(app, { port: 0, breakAtStart: false });
+    const debuggee = await apps.startDebuggee(app, { inspector: ANY_PORT, breakAtStart: false });
     assert.ok(front.retired.includes(regular!));
     await until(() => front.forgotten.includes(regular!));
     assert.equal(apps.status()[0]!.state, 'debug');
@@ -142,7 +144,7 @@ test('Pool starts a debuggee in place of the regular processes and goes back aft
 test('Pool starts a debuggee that stops before its first line and only notes changes', async () => {
   const room = await makeRoom(HELLO, { startTimeoutMs: 100 });
   await withRoom(room, async ({ apps, front, root, until }) => {
-    const debuggee = await apps.startDebuggee(apps.list()[0]!, { port: 0, breakAtStart: true });
+    const debuggee = await apps.startDebuggee(apps.list()[0]!, { inspector: ANY_PORT, breakAtStart: true });
     apps.activate(GROUP);
     await until(() => front.outputs.some((one) => one.line.startsWith('Debugger listening')));
     writeFiles(root, { 'hello/server.js': serverSource('// new') });
@@ -166,7 +168,7 @@ test('Pool keeps the regular processes when a debuggee cannot be spawned', async
   await withRoom(room, async ({ apps, front, request }) => {
     const served = await request(GROUP);
     rmSync(bin, { recursive: true });
-    const debuggee = apps.startDebuggee(apps.list()[0]!, { port: 0, breakAtStart: false });
+    const debuggee = apps.startDebuggee(apps.list()[0]!, { inspector: ANY_PORT, breakAtStart: false });
     await assert.rejects(debuggee, { code: 'APP_SPAWN_FAILED' });
     assert.deepEqual(await request(GROUP), served);
     assert.equal(front.retired.length, 0);
@@ -223,7 +225,7 @@ test('Pool gives up a process that lost its front and does not come back', async
 test('Pool is patient with a debuggee that lost its front', async () => {
   const clock = new HandClock();
   await withRoom(await makeRoom(HELLO, {}, { clock }), async ({ apps, front, request }) => {
-    const debuggee = await apps.startDebuggee(apps.list()[0]!, { port: 0, breakAtStart: false });
+    const debuggee = await apps.startDebuggee(apps.list()[0]!, { inspector: ANY_PORT, breakAtStart: false });
     await request(GROUP);
     apps.unlinked(debuggee.process);
     clock.advance(86_400_000);

@@ -106,7 +106,7 @@ export class Pool {
       if (seat === 'debuggee') this.#crew.retireRegular();
       this.#files.open();
     }
-    this.#options.log.info('app-debug', { app: this.#app.name, pid, inspectorPort: options.port });
+    this.#options.log.info('app-debug', { app: this.#app.name, pid, inspector: JSON.stringify(options.inspector) });
     return debuggeeOf(debuggee, pid);
   }
 

@@ -4,6 +4,7 @@
 import { existsSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CHILDREN_VARIABLE, CHILD_WAIT_MS, childrenFolder, type ChildOffer } from '../wire/debug-children.ts';
+import { openInspectorDoor } from './inspector-door.ts';
 
 /** Slices of the wait: between them the inspector is served, in ms. */
 const SLICE_MS = 5;
@@ -17,8 +18,7 @@ export function handDebuggerOn(linkSocket: string, env: NodeJS.ProcessEnv): void
   process.execArgv = process.execArgv.filter((word) => !INSPECTOR_FLAG.test(word));
   if (folder === undefined || preload === undefined || !existsSync(folder)) return;
   env[CHILDREN_VARIABLE] = folder;
-  // The flag keeps node from telling the port on the stderr of the child, which may be meant for somebody.
-  const words = [env['NODE_OPTIONS'], '--inspect-publish-uid=http', '--require', JSON.stringify(preload)];
+  const words = [env['NODE_OPTIONS'], '--require', JSON.stringify(preload)];
   env['NODE_OPTIONS'] = words.filter((word) => word !== undefined && word !== '').join(' ');
 }
 
@@ -26,22 +26,21 @@ export function handDebuggerOn(linkSocket: string, env: NodeJS.ProcessEnv): void
 export function offerToDebugger(env: NodeJS.ProcessEnv): void {
   const folder = env[CHILDREN_VARIABLE];
   if (folder === undefined || !existsSync(folder)) return;
-  const inspector = process.getBuiltinModule('node:inspector');
-  if (inspector.url() === undefined) inspector.open(0, '127.0.0.1');
-  const port = Number(new URL(inspector.url()!).port);
-  const offer: ChildOffer = { pid: process.pid, port, title: basename(process.argv[1] ?? '-e') };
+  const path = join(folder, `${process.pid}.sock`);
+  const door = openInspectorDoor({ path, start: 'run' });
+  const offer: ChildOffer = { pid: process.pid, path, title: basename(process.argv[1] ?? '-e') };
   const file = join(folder, `${process.pid}.json`);
   try {
     writeFileSync(`${file}.tmp`, JSON.stringify(offer), { mode: 0o600 });
     renameSync(`${file}.tmp`, file);
   } catch {
     // The session is over.
-    inspector.close();
+    door.close();
     return;
   }
   if (isTaken(file)) return;
   unlinkSync(file);
-  inspector.close();
+  door.close();
 }
 
 /** Waits until the file is gone; false when nobody took it. */

@@ -5,6 +5,7 @@
 import { delimiter } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { homeFolder, reservationFolder } from '../base/home-folder.ts';
+import { INSPECTOR_DOOR_VARIABLE, type InspectorDoor } from '../wire/inspector-messages.ts';
 import { CachePurger, offerPurge } from './cache-purge.ts';
 import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
 import { handDebuggerOn, offerToDebugger } from './debug-children.ts';
@@ -13,6 +14,7 @@ import { HostJoin, type HostStart } from './host-join.ts';
 import { FrontLinks } from './host-link.ts';
 import { readIisnodeTraits } from './iisnode-traits.ts';
 import type { FrontLinksOptions } from './host-link.ts';
+import { openInspectorDoor } from './inspector-door.ts';
 import { patchJoin } from './join-listen.ts';
 import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
 import { exchangeFrames } from './serve-exchange.ts';
@@ -35,11 +37,20 @@ function endAbandoned(graceMs: number, reason: string): void {
 }
 
 /**
- * A debuggee whose port was taken in the last moment would run on without its breakpoints. It ends before the
- * program's first line instead; node has said why on stderr, and the host starts it on another port.
+ * Prepares a debuggee, if this is one. One whose port was taken in the last moment would run on without its
+ * breakpoints: it ends before the program's first line instead; node has said why on stderr, and the host starts it
+ * on another port. One without a port waits here until its session is there.
  */
 function startDebuggee(linkSocket: string, env: NodeJS.ProcessEnv): void {
-  if (process.getBuiltinModule('node:inspector').url() === undefined) process.exit(1);
+  const door = env[INSPECTOR_DOOR_VARIABLE];
+  delete env[INSPECTOR_DOOR_VARIABLE];
+  const hasPort = process.execArgv.some((word) => word.startsWith('--inspect'));
+  // Whoever opens the inspector later gets a free port: many processes would meet at the usual one.
+  if (!hasPort) process.debugPort = 0;
+  if ((!hasPort && door === undefined) || isClusterWorker()) return;
+  if (hasPort && process.getBuiltinModule('node:inspector').url() === undefined) process.exit(1);
+  if (door !== undefined) openInspectorDoor(JSON.parse(door) as InspectorDoor);
+  // The session has made its folder by now.
   handDebuggerOn(linkSocket, env);
 }
 
@@ -54,11 +65,9 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   const paths = (env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter).filter((path) => path !== '');
   const key = env['SLIPSTREAM_KEY'];
   if (paths.length > 0 && key !== undefined) {
-    // Whoever opens the inspector later gets a free port: many processes would meet at the usual one.
-    if (!process.execArgv.some((word) => word.startsWith('--inspect'))) process.debugPort = 0;
-    else if (!isClusterWorker()) startDebuggee(paths[0]!, env);
     delete env['SLIPSTREAM_KEY'];
     readIisnodeTraits(env);
+    startDebuggee(paths[0]!, env);
     serveApp(paths, key, env);
     return true;
   }

@@ -7,12 +7,13 @@ import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf, type ErrorCode } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import { answerWith, failurePage, KILLED_TEXT, NOT_RUNNING_TEXT, refusal } from './debug-answer.ts';
 import type { Debuggee, DebuggerHost, LiveProcesses, SessionProxyProcess } from './debug-host.ts';
 import {
   stepDebug, type DebugEffect, type DebugEvent, type DebugScope, type DebugStart, type DebugState,
 } from './debug-state.ts';
-import type { DebuggerPorts } from './debugger-port.ts';
+import { describeAddress, isInspectorThere, type InspectorAddresses } from './inspector-address.ts';
 import { waitForInspector } from './inspector-ready.ts';
 import { admitted, noRequests, requestCookie, RequestLinks, requestsPage } from './request-links.ts';
 
@@ -33,6 +34,7 @@ export interface DebugStatus {
   scope?: DebugScope;
   /** Processes that serve were attached to: those that come later belong to it too. */
   isLive?: boolean;
+  /** Where its inspector is, on 127.0.0.1; absent without a port. */
   port?: number;
   pid?: number;
 }
@@ -43,7 +45,8 @@ type Outcome = { kind: 'pass' } | { kind: 'failed'; error: Error; stderrTail: st
 interface Run {
   start: DebugStart;
   isCancelled: boolean;
-  port: number | null;
+  /** Acquired for it; a process that runs has a port of its own. */
+  address: InspectorAddress | null;
   debuggee: Debuggee | null;
   proxy: SessionProxyProcess | null;
   /** Settles when the start came to an end, whichever. */
@@ -53,7 +56,7 @@ interface Run {
 /** A debuggee with its inspector, and other processes that belong to it. */
 interface Found {
   debuggee: Debuggee;
-  port: number;
+  inspector: InspectorAddress;
   others: LiveProcesses['others'];
 }
 
@@ -71,7 +74,7 @@ const PORT_TAKEN = /^Starting inspector on 127\.0\.0\.1:\d+ failed: address alre
 export class AppSession {
   #app: string;
   #options: AppSessionOptions;
-  #ports: DebuggerPorts;
+  #addresses: InspectorAddresses;
   #log: Log;
   #state: DebugState = { kind: 'idle' };
   #run: Run | null = null;
@@ -85,11 +88,11 @@ export class AppSession {
   #secret = '';
   #links: RequestLinks;
 
-  constructor(app: string, options: AppSessionOptions, ports: DebuggerPorts) {
+  constructor(app: string, options: AppSessionOptions, addresses: InspectorAddresses) {
     this.#app = app;
     this.#links = new RequestLinks(options.clock);
     this.#options = options;
-    this.#ports = ports;
+    this.#addresses = addresses;
     this.#log = options.log.with({ app });
   }
 
@@ -100,12 +103,12 @@ export class AppSession {
 
   status(): DebugStatus {
     if (!this.isDebugging()) return { state: 'idle' };
-    const { port, debuggee } = this.#run ?? { port: null, debuggee: null };
+    const { address, debuggee } = this.#run ?? { address: null, debuggee: null };
     return {
       state: this.#state.kind === 'debug' ? 'debug' : 'starting',
       scope: this.#scope,
       ...(this.#run?.start.live !== undefined && this.#run.start.live.pid === undefined ? { isLive: true } : {}),
-      ...(port === null ? {} : { port }),
+      ...(address?.kind === 'port' ? { port: address.port } : {}),
       ...(debuggee === null ? {} : { pid: debuggee.pid }),
     };
   }
@@ -226,7 +229,7 @@ export class AppSession {
     const run: Run = {
       start,
       isCancelled: false,
-      port: null,
+      address: null,
       debuggee: null,
       proxy: null,
       started: Promise.resolve(),
@@ -260,16 +263,16 @@ export class AppSession {
    * answered there, the session proxy found out before it touched anything.
    */
   async #lostItsPort(run: Run): Promise<boolean> {
-    const { debuggee, port } = run;
-    if (debuggee === null || port === null) return false;
+    const { debuggee, address } = run;
+    if (debuggee === null || address?.kind !== 'port') return false;
     await this.#killBoth(run);
     const { stderrTail } = await debuggee.exited;
     if (run.isCancelled || !PORT_TAKEN.test(stderrTail)) return false;
-    this.#log.info('debugger-port-taken', { port });
+    this.#log.info('debugger-port-taken', { port: address.port });
     run.debuggee = null;
     run.proxy = null;
     this.#failure = null;
-    this.#ports.release(port);
+    this.#addresses.release(address);
     return true;
   }
 
@@ -279,21 +282,26 @@ export class AppSession {
     const { breakAtStart, scope, live } = run.start;
     const found = live === undefined ? await this.#startNew(run) : await this.#openLive(live);
     if (found === null) return;
-    const { debuggee, port, others } = found;
+    const { debuggee, inspector, others } = found;
     run.debuggee = debuggee;
     this.#watchDebuggee(run, debuggee);
     const isGivenUp = (): boolean => run.isCancelled || this.#failure !== null;
-    const options = { port, retries: connectRetries, delayMs: connectRetryDelayMs, clock, isGivenUp };
-    const isThere = await waitForInspector(options);
+    const isThere = await waitForInspector({
+      isThere: () => isInspectorThere(inspector),
+      retries: connectRetries,
+      delayMs: connectRetryDelayMs,
+      clock,
+      isGivenUp,
+    });
     if (isGivenUp()) return;
     if (!isThere) {
       throw new HostError(
         'DEBUGGEE_UNREACHABLE',
-        `the inspector of app "${this.#app}" (pid ${debuggee.pid}) did not answer on port ${port} ` +
+        `the inspector of app "${this.#app}" (pid ${debuggee.pid}) did not answer on ${describeAddress(inspector)} ` +
           `after ${connectRetries} tries`,
       );
     }
-    const ids = { inspectorPort: port, pid: debuggee.pid, breakAtStart, isLive: live !== undefined, scope, others };
+    const ids = { inspector, pid: debuggee.pid, breakAtStart, isLive: live !== undefined, scope, others };
     const proxy = await host.startSessionProxy(this.#app, ids);
     run.proxy = proxy;
     this.#watchProxy(run, proxy);
@@ -301,17 +309,17 @@ export class AppSession {
   }
 
   async #startNew(run: Run): Promise<Found | null> {
-    const port = await this.#ports.acquire();
-    run.port = port;
+    const inspector = await this.#addresses.acquire();
+    run.address = inspector;
     if (run.isCancelled) return null;
     const { breakAtStart, scope } = run.start;
-    const options = { port, breakAtStart, waits: true, isAside: scope === 'mine' } as const;
-    return { debuggee: await this.#options.host.startDebuggee(this.#app, options), port, others: [] };
+    const options = { inspector, breakAtStart, waits: true, isAside: scope === 'mine' } as const;
+    return { debuggee: await this.#options.host.startDebuggee(this.#app, options), inspector, others: [] };
   }
 
   async #openLive({ pid }: { pid?: number }): Promise<Found> {
     const live = await this.#options.host.openInspector(this.#app, pid);
-    return { debuggee: live, port: live.port, others: live.others };
+    return { debuggee: live, inspector: { kind: 'port', port: live.port }, others: live.others };
   }
 
   #watchDebuggee(run: Run, debuggee: Debuggee): void {
@@ -347,7 +355,7 @@ export class AppSession {
       // Whatever a start under way brought after all goes too.
       await run.started;
       await this.#killBoth(run);
-      if (run.port !== null) this.#ports.release(run.port);
+      if (run.address !== null) this.#addresses.release(run.address);
     }
     this.#step({ kind: 'ended' });
   }

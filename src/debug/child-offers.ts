@@ -62,9 +62,9 @@ export class ChildOffers {
 
   #read(name: string): ChildOffer | null {
     try {
-      const { pid, port, title } = JSON.parse(readFileSync(join(this.#folder, name), 'utf8')) as Partial<ChildOffer>;
-      const isWhole = Number.isSafeInteger(pid) && Number.isSafeInteger(port) && typeof title === 'string';
-      return isWhole ? { pid: pid!, port: port!, title: title.slice(0, 200) } : null;
+      const { pid, path, title } = JSON.parse(readFileSync(join(this.#folder, name), 'utf8')) as Partial<ChildOffer>;
+      const isWhole = Number.isSafeInteger(pid) && typeof path === 'string' && typeof title === 'string';
+      return isWhole ? { pid: pid!, path: path!, title: title.slice(0, 200) } : null;
     } catch (error) {
       // It gave up in this very moment.
       this.#log.debug('offer-unreadable', { reason: messageOf(error) });

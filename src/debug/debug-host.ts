@@ -1,5 +1,6 @@
 // What the debugger needs of the host: processes of apps, session proxies, settings.
 
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { DebugScope } from './debug-state.ts';
 
 /** A process whose inspector is open. */
@@ -28,7 +29,7 @@ export interface SessionProxyProcess {
 
 /** How a debuggee starts. */
 export interface DebuggeeStart {
-  port: number;
+  inspector: InspectorAddress;
   breakAtStart: boolean;
   /** It waits before its first line until the session has armed its breakpoints. */
   waits: true;
@@ -40,7 +41,7 @@ export interface DebuggeeStart {
 export interface DebuggerHost {
   /** True while regular processes of the app run. */
   isRunning(app: string): boolean;
-  /** Starts the app with its inspector on `port` of 127.0.0.1; regular processes are retired, or it is aside. */
+  /** Starts the app with its inspector there; regular processes are retired, or it is aside. */
   startDebuggee(app: string, options: DebuggeeStart): Promise<Debuggee>;
   /** Opens the inspectors of processes that run, and go on running: of one, or of all; `kill` leaves them alone. */
   openInspector(app: string, pid: number | undefined): Promise<LiveProcesses>;
@@ -53,7 +54,7 @@ export interface DebuggerHost {
 
 /** Which debuggee a session proxy is for. */
 export interface SessionProxyStart {
-  inspectorPort: number;
+  inspector: InspectorAddress;
   pid: number;
   /** Processes of the app that are attached to as well. */
   others: readonly { pid: number; port: number }[];

@@ -12,6 +12,7 @@ import { createServer as createNetServer, type AddressInfo } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import type { Answer, AskedRequest, Decision } from '../wire/front-messages.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import { createAppDebugger, type AppDebugger, type DebuggerHost } from './debug.ts';
 
@@ -82,17 +83,19 @@ class FakeHost implements DebuggerHost {
 
   async startDebuggee(
     _app: string,
-    options: { port: number; breakAtStart: boolean; isAside: boolean },
+    { inspector: address, ...options }: { inspector: InspectorAddress; breakAtStart: boolean; isAside: boolean },
   ): ReturnType<DebuggerHost['startDebuggee']> {
     if (this.options.startError !== undefined) throw this.options.startError;
-    this.starts.push(options);
+    assert(address.kind === 'port');
+    const { port } = address;
+    this.starts.push({ port, ...options });
     const isTaken = this.starts.length <= (this.options.portsTaken ?? 0);
-    if (isTaken) this.options = { ...this.options, dyingWords: takenWords(options.port) };
+    if (isTaken) this.options = { ...this.options, dyingWords: takenWords(port) };
     else if (this.options.portsTaken !== undefined) delete this.options.dyingWords;
     let inspector: Server | null = null;
     if (this.options.isDeaf !== true && this.options.dyingWords === undefined) {
       inspector = createServer((_request, response) => response.end('{"Browser":"node"}'));
-      inspector.listen(options.port, '127.0.0.1');
+      inspector.listen(port, '127.0.0.1');
       await once(inspector, 'listening');
     }
     const { process, exited, kill } = this.#make('debuggee', () => inspector?.close());

@@ -7,7 +7,7 @@ import { answerWith, redirectToDoor, UNKNOWN_COMMAND_TEXT } from './debug-answer
 import type { DebuggerHost } from './debug-host.ts';
 import type { DebugStart } from './debug-state.ts';
 import { DoorAccess, type DoorAccessOptions } from './door-access.ts';
-import { createDebuggerPorts } from './debugger-port.ts';
+import { portAddresses, threadAddresses } from './inspector-address.ts';
 
 export type { Debuggee, DebuggeeStart, DebuggerHost, SessionProxyProcess } from './debug-host.ts';
 
@@ -28,20 +28,23 @@ export interface AppDebugger {
 
 /** What {@link createAppDebugger} needs. */
 export interface AppDebuggerOptions extends DoorAccessOptions, AppSessionOptions {
-  /** Both included. */
+  /** Ports for inspectors, both ends included. */
   portRange: { start: number; end: number };
+  /** A private folder: inspectors that start get a socket there instead of a port. */
+  socketFolder?: string;
 }
 
 /** Makes the debugger; it does nothing until asked. */
 export function createAppDebugger(options: AppDebuggerOptions): AppDebugger {
-  const ports = createDebuggerPorts(options.portRange);
+  const { portRange, socketFolder } = options;
+  const addresses = socketFolder === undefined ? portAddresses(portRange) : threadAddresses(socketFolder);
   const access = new DoorAccess(options);
   const apps = new Map<string, AppSession>();
   let isStopped = false;
   const sessionOf = (app: string): AppSession => {
     let session = apps.get(app);
     if (session === undefined) {
-      session = new AppSession(app, options, ports);
+      session = new AppSession(app, options, addresses);
       if (isStopped) session.stop();
       apps.set(app, session);
     }

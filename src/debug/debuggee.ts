@@ -5,11 +5,14 @@
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { UnattendedPolicy } from '../wire/session-messages.ts';
 import type { ArmedState } from './armed-state.ts';
 import { InspectorClient, type InspectorEvent } from './inspector-client.ts';
+import { describeAddress } from './inspector-address.ts';
 import { dialInspector, type InspectorTransport } from './inspector-socket.ts';
 import { SharedTarget } from './shared-target.ts';
+import { dialInspectorThread } from './thread-inspector.ts';
 
 const DIAL_RETRIES = 50;
 const DIAL_RETRY_DELAY_MS = 100;
@@ -28,11 +31,16 @@ export interface ListedTarget {
   target: SharedTarget;
 }
 
+/** A process and where its inspector is. */
+export interface ProgramIds {
+  pid: number;
+  inspector: InspectorAddress;
+}
+
 /** What {@link Debuggee} needs. */
-export interface DebuggeeOptions {
+export interface DebuggeeOptions extends ProgramIds {
   title: string;
   pid: number;
-  inspectorPort: number;
   /** What is to be armed in it before it goes on. */
   armed(): ArmedState;
   /** Hears what is armed when that changed. */
@@ -93,9 +101,11 @@ export class Debuggee {
    * @throws HostError DEBUGGEE_UNREACHABLE
    */
   async attach(): Promise<void> {
-    const { title, pid, inspectorPort: port, clock } = this.#options;
-    const options = { port, retries: DIAL_RETRIES, retryDelayMs: DIAL_RETRY_DELAY_MS, clock };
-    const { transport, target: info } = await dialInspector(options);
+    const { title, pid, inspector, clock } = this.#options;
+    const tries = { retries: DIAL_RETRIES, retryDelayMs: DIAL_RETRY_DELAY_MS, clock };
+    const { transport, target: info } = await (inspector.kind === 'port'
+      ? dialInspector({ port: inspector.port, ...tries })
+      : dialInspectorThread({ path: inspector.path, ...tries }));
     if (this.#isOver) {
       transport.close();
       throw new HostError('DEBUGGEE_UNREACHABLE', 'the session was closed while it began');
@@ -209,11 +219,11 @@ export class Debuggee {
   #checkProcess(context: unknown): void {
     const { name } = (context ?? {}) as { name?: unknown };
     const pid = /\[(\d+)\]$/.exec(String(name))?.[1];
-    const { pid: expected, inspectorPort } = this.#options;
+    const { pid: expected, inspector } = this.#options;
     if (pid === undefined || Number(pid) === expected) return;
     const { auxData } = context as { auxData?: { isDefault?: unknown } };
     if (auxData?.isDefault !== true) return;
-    this.close(`the inspector on port ${inspectorPort} belongs to process ${pid}, not to ${expected}`);
+    this.close(`the inspector on ${describeAddress(inspector)} belongs to process ${pid}, not to ${expected}`);
   }
 
   #workerAttached(params: Record<string, unknown>): void {

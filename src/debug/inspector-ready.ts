@@ -1,4 +1,4 @@
-// Is an inspector there? Asks http://127.0.0.1:<port>/json/version until it answers; asking takes no
+// Is an inspector there? Asks until it is; over a port by http://127.0.0.1:<port>/json/version, which takes no
 // session. The first tries follow each other quickly, so that a quick start is a quick page.
 
 import { get } from 'node:http';
@@ -42,19 +42,19 @@ function parseAnswer(status: number | undefined, text: string): unknown {
 }
 
 /**
- * Asks until the inspector answers. False after `retries` tries, `delayMs` apart, or when `isGivenUp`.
+ * Asks until the inspector is there. False after `retries` tries, `delayMs` apart, or when `isGivenUp`.
  */
 export async function waitForInspector(options: {
-  port: number;
+  isThere(): Promise<boolean>;
   retries: number;
   delayMs: number;
   clock: Clock;
   isGivenUp(): boolean;
 }): Promise<boolean> {
-  const { port, retries, delayMs, clock, isGivenUp } = options;
+  const { isThere, retries, delayMs, clock, isGivenUp } = options;
   for (let tries = 0; tries < retries; tries++) {
     if (isGivenUp()) return false;
-    if ((await askInspector(port, '/json/version')) !== null) return true;
+    if (await isThere()) return true;
     const pauseMs = Math.min(delayMs, FIRST_DELAY_MS * 2 ** Math.min(tries, 16));
     await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
   }

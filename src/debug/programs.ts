@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { SessionPause, UnattendedPolicy } from '../wire/session-messages.ts';
 import { readArmed, writeArmed, type ArmedState } from './armed-state.ts';
 import { ChildOffers, type OpenOffer } from './child-offers.ts';
-import { Debuggee, type ListedTarget } from './debuggee.ts';
+import { Debuggee, type ListedTarget, type ProgramIds } from './debuggee.ts';
 
 /** Programs beyond these are not inspected. */
 export const PROGRAMS_MAX = 64;
@@ -18,7 +18,7 @@ const NOTHING_ARMED: ArmedState = { remembered: [], breakpoints: [] };
 export interface ProgramsOptions {
   app: string;
   /** What the session begins with; the first is the one that programs without a choice mean. */
-  programs: readonly { pid: number; inspectorPort: number }[];
+  programs: readonly ProgramIds[];
   /** Where it is kept what is armed. */
   armedFile: string;
   /** Where processes below the first program offer themselves; undefined: nowhere. */
@@ -72,7 +72,7 @@ export class Programs {
   }
 
   /** A process of the app that came later. */
-  add(ids: { pid: number; inspectorPort: number }): void {
+  add(ids: ProgramIds): void {
     const isKnown = [...this.#all].some(({ pid }) => pid === ids.pid);
     if (this.#isOver || isKnown || this.#all.size >= PROGRAMS_MAX) return;
     const program = this.#make(ids, `${this.#options.app} [${ids.pid}]`);
@@ -114,7 +114,7 @@ export class Programs {
     this.#end(reason);
   }
 
-  #make(ids: { pid: number; inspectorPort: number }, title: string): Debuggee {
+  #make(ids: ProgramIds, title: string): Debuggee {
     const { armedFile, unattended, clock, log, attached, detached, pauseChanged } = this.#options;
     const isFirst = this.#all.size === 0;
     const program: Debuggee = new Debuggee({
@@ -145,7 +145,7 @@ export class Programs {
       return;
     }
     const title = `${offer.title} [${offer.pid}]`;
-    await this.#attachLater(this.#make({ pid: offer.pid, inspectorPort: offer.port }, title));
+    await this.#attachLater(this.#make({ pid: offer.pid, inspector: { kind: 'thread', path: offer.path } }, title));
     offer.goOn();
   }
 

@@ -242,7 +242,7 @@ function proxyOptions(folder: string, ids: { pid: number; port: number }): Sessi
     auth: 'link',
     auditMask: [],
     pid: ids.pid,
-    inspectorPort: ids.port,
+    inspector: { kind: 'port', port: ids.port },
     breakAtStart: false,
     isLive: false,
     unattended: { kind: 'hold' },

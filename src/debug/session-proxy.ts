@@ -8,6 +8,7 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { SessionPause, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
@@ -24,6 +25,7 @@ import {
   sendWrongMethod,
 } from './poll-answer.ts';
 import { PollTransport, VIEWERS_MAX, type Viewer, type ViewerEvents } from './poll-transport.ts';
+import type { ProgramIds } from './debuggee.ts';
 import { People } from './people.ts';
 import { Programs } from './programs.ts';
 import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
@@ -41,10 +43,9 @@ export interface SessionProxyOptions {
   appPath: string;
   /** The debuggee. */
   pid: number;
-  /** Its inspector, on 127.0.0.1. */
-  inspectorPort: number;
+  inspector: InspectorAddress;
   /** Processes of the app that are attached to as well. */
-  others?: readonly { pid: number; inspectorPort: number }[];
+  others?: readonly ProgramIds[];
   /** The debuggee waits for the session; it is let go up to its first line. */
   breakAtStart: boolean;
   /** The debuggee ran before and goes on: its inspector is closed at the end. */
@@ -84,7 +85,7 @@ export interface SessionProxy {
   /** The debuggee is gone or the session was closed; why. Viewers still fetch what is left. */
   readonly ended: Promise<string>;
   /** A process of the app that came later. */
-  add(process: { pid: number; inspectorPort: number }): void;
+  add(process: ProgramIds): void;
   /** Lets the debuggee go; viewers hear of it. */
   close(): void;
 }
@@ -113,11 +114,11 @@ class Session implements SessionProxy {
   #sockets = new WebSocketServer({ noServer: true, maxPayload: SEND_BYTES_MAX, perMessageDeflate: false });
 
   constructor(options: SessionProxyOptions) {
-    const { app, pid, inspectorPort, clock, log, settingsFile } = options;
+    const { app, pid, inspector, clock, log, settingsFile } = options;
     this.#options = options;
     this.#programs = new Programs({
       app,
-      programs: [{ pid, inspectorPort }, ...(options.others ?? [])],
+      programs: [{ pid, inspector }, ...(options.others ?? [])],
       childrenFolder: options.childrenFolder,
       unattended: options.unattended,
       armedFile: settingsFile.replace(/(?:\.json)?$/, '.armed.json'),
@@ -197,7 +198,7 @@ class Session implements SessionProxy {
     });
   }
 
-  add(process: { pid: number; inspectorPort: number }): void {
+  add(process: ProgramIds): void {
     this.#programs.add(process);
   }
 

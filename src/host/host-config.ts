@@ -38,7 +38,15 @@ export const HOST_SETTINGS = {
   debuggerPortRange: {
     type: 'string',
     default: '5058-6058',
-    text: 'Ports on 127.0.0.1 for inspectors, taken in turn; `first-last`, 1025 to 65535.',
+    text: 'Ports on 127.0.0.1 for inspectors (`debuggerTransport: port`), taken in turn; `first-last`, 1025 to 65535.',
+  },
+  debuggerTransport: {
+    type: 'choice',
+    default: 'thread',
+    choices: ['thread', 'port'],
+    text:
+      'How the session reaches the inspector of a debuggee: `thread`, by a private socket; `port`, on 127.0.0.1, ' +
+      'which every user of this machine reaches. See docs/decisions/0006.',
   },
   debuggerAuth: {
     type: 'choice',

@@ -4,6 +4,7 @@ import type { Apps } from '../apps/apps.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { HostSnapshot } from '../wire/status.ts';
 import type { JoinPrefix } from './claims.ts';
 import type { HostConfig } from './host-config.ts';
@@ -36,13 +37,13 @@ export interface DebuggerHost {
   isRunning(app: string): boolean;
   startDebuggee(
     app: string,
-    options: { port: number; breakAtStart: boolean; waits: boolean; isAside: boolean },
+    options: { inspector: InspectorAddress; breakAtStart: boolean; waits: boolean; isAside: boolean },
   ): ReturnType<Apps['startDebuggee']>;
   openInspector(app: string, pid: number | undefined): ReturnType<Apps['openInspector']>;
   startSessionProxy(
     app: string,
     options: {
-      inspectorPort: number;
+      inspector: InspectorAddress;
       pid: number;
       others: readonly { pid: number; port: number }[];
       breakAtStart: boolean;
@@ -69,6 +70,8 @@ export interface HostParts {
   createDebugger(options: {
     host: DebuggerHost;
     portRange: { start: number; end: number };
+    /** Where inspectors get sockets instead of ports. */
+    socketFolder?: string;
     /** Links and sessions of visitors, and the audit log. */
     folder: string;
     auth: DebuggerAuth;

@@ -157,6 +157,7 @@ class Supervisor implements Host {
     this.#debugger = parts.createDebugger({
       host: this.#desk.host(),
       portRange: bound.portRange,
+      ...(config.host.debuggerTransport === 'thread' ? { socketFolder: bound.run.folder } : {}),
       folder: debuggerFolder(),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,

@@ -6,8 +6,8 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { HostError } from '../base/host-error.ts';
 
-/** Unix socket paths are cut at about 104 bytes on some systems; the longest name below is 12 long. */
-const FOLDER_BYTES_MAX = 90;
+/** Unix socket paths are cut at about 104 bytes; the longest one below is `children-1234567/1234567.sock`. */
+const FOLDER_BYTES_MAX = 74;
 
 export { backgroundHome, homeFolder } from '../base/home-folder.ts';
 export { takeHostLock } from './host-lock.ts';

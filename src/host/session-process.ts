@@ -8,6 +8,7 @@ import { isLoopbackHost } from '../base/loopback.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
+import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { SessionAddition, SessionOptions, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
 
 const READY_TIMEOUT_MS = 15_000;
@@ -65,7 +66,7 @@ export interface SessionRequest {
   appPath: string;
   group: string;
   basePaths: string[];
-  inspectorPort: number;
+  inspector: InspectorAddress;
   pid: number;
   others: SessionOptions['others'];
   breakAtStart: boolean;
@@ -157,7 +158,7 @@ export class SessionProcesses {
       auditMask: [...auditMask],
       unattended: this.#options.unattended(request.scope),
       pid: request.pid,
-      inspectorPort: request.inspectorPort,
+      inspector: request.inspector,
       others: request.others,
       breakAtStart: request.breakAtStart,
       isLive: request.isLive,

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const proxy = createSessionProxy({
     ...options,
     uiFiles: createUiFiles(options.uiFolder),
-    others: options.others.map(({ pid, port }) => ({ pid, inspectorPort: port })),
+    others: options.others.map(({ pid, port }) => ({ pid, inspector: { kind: 'port', port } })),
     isLocal: isLocalRequest,
     childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
     onReport: (report) => {
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   });
   process.on('message', (message) => {
     const { kind, pid, port } = message as SessionAddition;
-    if (kind === 'add') proxy.add({ pid, inspectorPort: port });
+    if (kind === 'add') proxy.add({ pid, inspector: { kind: 'port', port } });
   });
   // The host may go and come back; its channel must not keep this process alive.
   process.channel?.unref();

@@ -1,7 +1,7 @@
 // How node processes that a debuggee starts become part of its session. The debuggee's preload puts itself into
-// NODE_OPTIONS and names a folder; a process below opens its inspector on a free port of 127.0.0.1, leaves a file
-// `<pid>.json` (ChildOffer) in that folder, and waits until the session proxy, having armed its breakpoints,
-// takes the file away. The folder is the proxy's: while it is not there, nobody waits.
+// NODE_OPTIONS and names a folder; a process below lets a thread listen there (`<pid>.sock`, inspector-messages.ts),
+// leaves a file `<pid>.json` (ChildOffer), and waits until the session proxy, having armed its breakpoints, takes the
+// file away. The folder is the proxy's: while it is not there, nobody waits.
 
 import { dirname, join } from 'node:path';
 
@@ -14,7 +14,8 @@ export const CHILD_WAIT_MS = 5000;
 /** What a process says of itself. */
 export interface ChildOffer {
   pid: number;
-  port: number;
+  /** The socket of its inspector. */
+  path: string;
   /** What it runs: a file, or `-e`. */
   title: string;
 }

@@ -1,6 +1,8 @@
 // What the host tells a session proxy at its start, as one JSON argument. Afterwards the front says when the
 // proxy serves, a signal ends the session (SIGTERM), and over IPC the proxy tells how it stands.
 
+import type { InspectorAddress } from './inspector-messages.ts';
+
 /** A program that stands while nobody is there. */
 export type UnattendedPolicy =
   | { kind: 'hold' } // Stands until somebody comes.
@@ -12,9 +14,9 @@ export interface SessionOptions {
   app: string;
   /** The debuggee. */
   pid: number;
-  /** Its inspector on 127.0.0.1. */
-  inspectorPort: number;
-  /** Processes of the app that are attached to as well. */
+  /** Its inspector. */
+  inspector: InspectorAddress;
+  /** Processes of the app that are attached to as well, by the ports of their inspectors. */
   others: { pid: number; port: number }[];
   /** The debuggee waits for the session before its first user line. */
   breakAtStart: boolean;
