@@ -33,6 +33,8 @@ export interface CommandOptions {
   port: number;
   /** Absolute path of the preload. */
   registerPath: string;
+  /** Where the app wishes new processes: SLIPSTREAM_WISH. */
+  wishSocket?: string;
   /** The node to run; default this one. */
   nodePath?: string;
   /** Opens the inspector. */
@@ -62,6 +64,13 @@ export function inheritedNodeOptions(options: string): string | undefined {
   return kept.length === 0 ? undefined : kept.join(' ');
 }
 
+/** Where the app wishes new processes; under iisnode's name for programs that were written for that. */
+function wishVariables({ app, wishSocket }: CommandOptions): Record<string, string> {
+  if (wishSocket === undefined) return {};
+  const isNamed = app.settings.recycleSignalEnabled;
+  return { SLIPSTREAM_WISH: wishSocket, ...(isNamed ? { IISNODE_CONTROL_PIPE: wishSocket } : {}) };
+}
+
 function environment(options: CommandOptions): Record<string, string> {
   const { app } = options;
   const { serverVariables: variables, debugHeader } = app.settings;
@@ -87,6 +96,7 @@ function environment(options: CommandOptions): Record<string, string> {
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),
     ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
     ...inspectorDoor(options.debug),
+    ...wishVariables(options),
   };
 }
 

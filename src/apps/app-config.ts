@@ -66,6 +66,12 @@ export const APP_SETTINGS = {
     type: 'integer', default: 0, min: 0, max: 31_536_000_000, unit: 'ms',
     text: 'How long no request may come before the processes are stopped; the next one starts them. 0 is never.',
   },
+  recycleSignalEnabled: {
+    type: 'boolean', default: false,
+    text:
+      'Whether the program is told IISNODE_CONTROL_PIPE: a socket on which it writes `recycle` to get new processes. ' +
+      "`process.send({ type: 'recycle' })` always does that.",
+  },
   watchedFiles: {
     type: 'strings',
     default: [

@@ -7,6 +7,7 @@ import { AppLogs } from './app-logs.ts';
 import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
 import { residentBytes } from './process-memory.ts';
 import { Pool } from './pool.ts';
+import { RecycleWishes } from './recycle-wishes.ts';
 import { UsageWatch } from './usage-watch.ts';
 import { assert } from '../base/assert.ts';
 import { HostError } from '../base/host-error.ts';
@@ -79,6 +80,8 @@ export interface AppsOptions {
   output?: (output: AppOutput) => void;
   /** Where log files are kept, a folder an app. Default: no files. */
   logsFolder?: string;
+  /** Private folder for the sockets on which apps wish new processes. Default: they cannot. */
+  wishFolder?: string;
 }
 
 /** The room. Made by {@link createApps}; ended by `stop` or `stopNow`. */
@@ -141,11 +144,12 @@ class AppRoom implements Apps {
   #isStopped = false;
   readonly logs: AppLogs;
   readonly #usage: UsageWatch;
+  readonly #wishes: RecycleWishes | undefined;
   readonly #onExit = (): void => this.stopNow();
 
   constructor(options: AppsOptions) {
     this.#options = options;
-    const { clock, log, front, logsFolder } = options;
+    const { clock, log, front, logsFolder, wishFolder: folder } = options;
     this.logs = new AppLogs({ logsFolder, log });
     this.#usage = new UsageWatch({
       clock,
@@ -154,6 +158,8 @@ class AppRoom implements Apps {
       pools: () => this.#pools.values(),
       requestCounts: async () => (await front.requestCounts?.()) ?? new Map<string, RequestCounts>(),
     });
+    const onWish = (group: string): void => void this.#pools.get(group)?.reload('its own wish');
+    this.#wishes = folder === undefined ? undefined : new RecycleWishes({ folder, clock, log, onWish });
     // The host may end without `stop`: an uncaught error, process.exit.
     process.on('exit', this.#onExit);
   }
@@ -217,7 +223,9 @@ class AppRoom implements Apps {
     const ends = pool.processes.map((process) => process.exited);
     void Promise.all(ends).then(() => {
       this.#oldPools.delete(pool);
-      if (!this.#pools.has(group)) this.logs.forget(pool.app);
+      if (this.#pools.has(group)) return;
+      this.logs.forget(pool.app);
+      this.#wishes?.forget(pool.app);
     });
   }
 
@@ -309,6 +317,7 @@ class AppRoom implements Apps {
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     this.#usage.close();
+    this.#wishes?.close();
     await Promise.all(this.#allPools().map((pool) => pool.stop(graceMs)));
     await this.logs.close();
     process.off('exit', this.#onExit);
@@ -349,11 +358,13 @@ class AppRoom implements Apps {
     const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group };
     // Before the process can dial.
     front.expect(expected);
+    const wishSocket = this.#wishes?.socketFor(app);
     const process = new AppProcess({
       app, id, key: expected.key, fronts, port, registerPath, clock, log: log.with({ app: app.name }),
       watcher: this.#watcher(app, changed),
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(debug === undefined ? {} : { debug }),
+      ...(wishSocket === undefined ? {} : { wishSocket }),
     });
     this.#known.set(id, process);
     if (process.pid !== undefined) {

@@ -16,6 +16,7 @@ import { readIisnodeTraits } from './iisnode-traits.ts';
 import type { FrontLinksOptions } from './host-link.ts';
 import { openInspectorDoor } from './inspector-door.ts';
 import { patchJoin } from './join-listen.ts';
+import { offerRecycleWish } from './recycle-wish.ts';
 import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
 import { exchangeFrames } from './serve-exchange.ts';
 
@@ -68,6 +69,8 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     delete env['SLIPSTREAM_KEY'];
     readIisnodeTraits(env);
     startDebuggee(paths[0]!, env);
+    offerRecycleWish(env['SLIPSTREAM_WISH']);
+    delete env['SLIPSTREAM_WISH'];
     serveApp(paths, key, env);
     return true;
   }

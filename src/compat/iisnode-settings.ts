@@ -109,7 +109,7 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   enablexff: { type: 'boolean', meaning: ignored('X-Forwarded-For and -Proto are always sent') },
   promoteservervars: { type: 'string', meaning: serverVariables },
   configoverrides: { type: 'string', isExpanded: true, meaning: ignored('the name of the file that was read') },
-  recyclesignalenabled: { type: 'boolean', meaning: ignored('there is no control pipe; see slipstream reload') },
+  recyclesignalenabled: { type: 'boolean', meaning: as('recycleSignalEnabled') },
   idlepageouttimeperiod: { type: 'uint', meaning: ignored('nothing is paged out; see idleStopAfterMs') },
   nodeprocessstickysessions: { type: 'boolean', meaning: as('stickySessions') },
 };

@@ -172,6 +172,7 @@ class Supervisor implements Host {
       root: this.#options.root,
       settings: this.#config.apps,
       logsFolder: join(homeFolder(), 'logs'),
+      wishFolder: this.#bound.run.folder,
       fronts: this.#fronts.linkSockets.join(delimiter),
       port: this.#bound.listeners[0]?.port ?? 0,
       registerPath: this.#options.parts.registerPath,

@@ -1,0 +1,102 @@
+// Where an app asks for new processes: a socket an app, on which the bytes `recycle` are the wish, as on iisnode's
+// control pipe. Anything else ends the connection. Wishes that follow each other soon are slowed, like changed files.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { RecyclePacer } from './pacer.ts';
+import { messageOf } from '../base/host-error.ts';
+import type { App } from './app-config.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+
+const WORD = 'recycle';
+/** Connections of one app. A process may keep one open from its start. */
+const CONNECTIONS_MAX = 512;
+
+export interface RecycleWishesOptions {
+  /** Private folder for the sockets. */
+  folder: string;
+  clock: Clock;
+  log: Log;
+  /** An app, named by its group, wishes new processes. */
+  onWish(group: string): void;
+}
+
+interface Place {
+  path: string;
+  server: Server;
+  pacer: RecyclePacer;
+  sockets: Set<Socket>;
+}
+
+/** What the bytes received so far are. Whoever wishes again on the same connection may end lines. */
+export function readWish(text: string): 'wish' | 'incomplete' | 'other' {
+  const word = text.replace(/^[\s\0]+|[\s\0]+$/g, '').toLowerCase();
+  if (word === WORD) return 'wish';
+  return text.length < 64 && WORD.startsWith(word) ? 'incomplete' : 'other';
+}
+
+/** See the head of this file. */
+export class RecycleWishes {
+  readonly #options: RecycleWishesOptions;
+  /** By group. */
+  readonly #places = new Map<string, Place>();
+  #opened = 0;
+
+  constructor(options: RecycleWishesOptions) {
+    this.#options = options;
+  }
+
+  /** The path of the app's socket. It is there when this returns. */
+  socketFor(app: App): string {
+    const known = this.#places.get(app.group);
+    if (known !== undefined) return known.path;
+    const { folder, clock, log } = this.#options;
+    this.#opened += 1;
+    // Short: a path of a socket is cut at about 104 bytes on some systems.
+    const path = join(folder, `w${this.#opened}.sock`);
+    const server = createServer((socket) => this.#hear(app.group, socket));
+    server.maxConnections = CONNECTIONS_MAX;
+    server.on('error', (error) => log.warn('wishes-failed', { app: app.name, reason: messageOf(error) }));
+    server.listen(path);
+    server.unref();
+    this.#places.set(app.group, { path, server, pacer: new RecyclePacer(clock), sockets: new Set() });
+    return path;
+  }
+
+  /** The app is gone. */
+  forget(app: App): void {
+    const place = this.#places.get(app.group);
+    this.#places.delete(app.group);
+    place?.pacer.cancel();
+    place?.server.close();
+    for (const socket of place?.sockets ?? []) socket.destroy();
+  }
+
+  close(): void {
+    for (const group of [...this.#places.keys()]) this.forget({ group } as App);
+  }
+
+  #hear(group: string, socket: Socket): void {
+    const place = this.#places.get(group);
+    if (place === undefined) return void socket.destroy();
+    place.sockets.add(socket);
+    let text = '';
+    socket.setEncoding('latin1').unref();
+    socket.on('data', (bytes: string) => {
+      text += bytes;
+      const what = readWish(text);
+      if (what === 'other') socket.destroy();
+      if (what !== 'wish') return;
+      text = '';
+      this.#wish(group);
+    });
+    socket.on('error', (error) => this.#options.log.debug('wish-lost', { reason: messageOf(error) }));
+    socket.on('close', () => place.sockets.delete(socket));
+  }
+
+  #wish(group: string): void {
+    const isSlowed = this.#places.get(group)?.pacer.schedule(() => this.#options.onWish(group)) ?? false;
+    if (isSlowed) this.#options.log.warn('app-wishes-often', { group });
+  }
+}
