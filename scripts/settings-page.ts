@@ -29,8 +29,9 @@ root's file says of the app under \`apps\` is stronger. Where the root itself is
 top level too.
 
 An unknown name, a wrong type or a value out of range stops the start with \`CONFIG_INVALID\`, the file
-and the line. While the host runs, edits hold at once (\`listen\` and \`debuggerPortRange\` need a restart); a file
-that is wrong is refused as a whole and the last good settings hold: \`slipstream status\` says so.
+and the line. While the host runs, edits hold at once (\`frontProcesses\` and \`debuggerPortRange\` need a
+restart); a file that is wrong, or names an address that cannot be had, is refused as a whole and the last good
+settings hold: \`slipstream status\` says so.
 \`slipstream config explain [app]\` shows what holds and where it comes from.
 `;
 

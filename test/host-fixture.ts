@@ -30,6 +30,8 @@ export interface HostOptions {
   root?: string;
   /** A configuration file, relative to the root. */
   config?: string;
+  /** It listens where its configuration file says, which edits may change. */
+  listensByFile?: boolean;
   /** More words for `slipstream serve`. Without a `--listen` it listens on a free port of 127.0.0.1. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -199,7 +201,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
   const id = randomUUID();
   const mark = `SLIPSTREAM_TEST_HOST=${id}`;
   const args = [...(options.args ?? [])];
-  if (!args.includes('--listen')) args.push('--listen', 'http://127.0.0.1:0');
+  if (options.listensByFile !== true && !args.includes('--listen')) args.push('--listen', 'http://127.0.0.1:0');
   if (options.config !== undefined) args.push('--config', join(root, options.config));
   const env = { ...process.env, ...options.env, SLIPSTREAM_HOME: home, SLIPSTREAM_TEST_HOST: id };
   // The marks of the runner would make an app that loads node:test believe that it is a test.

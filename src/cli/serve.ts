@@ -40,6 +40,7 @@ export async function serve(words: string[]): Promise<void> {
     root,
     configFile: values.config,
     config: { ...config, host: { ...config.host, listen } },
+    ...(values.listen && { listenOf: () => listen }),
     json: values.json,
   });
 }

@@ -27,7 +27,7 @@ export interface ConfigFileOptions {
   named?: string | undefined;
   clock: Clock;
   log: Log;
-  /** A good edit. */
+  /** A good edit. @throws HostError: it is refused all the same. */
   onChange(config: HostConfig): void;
 }
 
@@ -79,8 +79,8 @@ export class ConfigFile {
     try {
       const config = file === undefined ? defaultConfig() : readConfigFile(file);
       this.#problem = undefined;
-      log.info('config-changed', { file });
       onChange(config);
+      log.info('config-changed', { file });
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#problem = error.message;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { assert } from '../base/assert.ts';
+import { messageOf } from '../base/host-error.ts';
 import type { CacheAnswer, CacheAsk } from '../wire/cache-messages.ts';
 import type {
   AskedRequest, Decision, ExpectedProcess, Failure, FrontReport, FrontToHost, HostToFront,
@@ -137,6 +138,16 @@ export class Fronts {
   /** Takes an added address away. */
   removeListener(listener: BoundListener): void {
     for (const front of this.#fronts) front.removeListener(listener);
+  }
+
+  /** Listens where an edit says, and no more where it does not. What fails is logged. */
+  relisten({ added, removed }: { added: readonly BoundListener[]; removed: readonly BoundListener[] }): void {
+    for (const listener of removed) this.removeListener(listener);
+    for (const listener of added) {
+      this.addListener(listener).catch((error: unknown) => {
+        this.#options.log.error('listen-failed', { reason: messageOf(error) });
+      });
+    }
   }
 
   /** The numbers of all, or null when none answers in time. */

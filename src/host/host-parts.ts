@@ -86,6 +86,8 @@ export interface HostOptions {
   /** The folder to serve. */
   root: string;
   config: HostConfig;
+  /** Where an edited configuration listens. Default: where its file says; else edits of that may not count. */
+  listenOf?: ((config: HostConfig) => readonly string[]) | undefined;
   /** The file that `config` was read from, if the command line named it. Edits of it are taken over. */
   configFile?: string | undefined;
   json: boolean;

@@ -14,7 +14,7 @@ import { controlHandlers } from './control.ts';
 import { openControlServer, type ControlServer } from './control-server.ts';
 import { Fronts, type FrontAsk } from './fronts.ts';
 import type { MergedEvent } from './process-links.ts';
-import { parsePortRange } from './host-config.ts';
+import { parsePortRange, type HostConfig } from './host-config.ts';
 import { DebuggerDesk } from './debugger-desk.ts';
 import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts.ts';
 import { decideOnIndex, plainAnswer } from './index-door.ts';
@@ -23,7 +23,7 @@ import { LiveConfig } from './live-config.ts';
 import { JOINED_GROUPS, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
-import { bindOrigin, defaultPort, parseListenOrigin, type BoundListener } from './listen-origin.ts';
+import { Listeners, type ListenEdit } from './listeners.ts';
 import { Reservations } from './reservations.ts';
 import { makeUserSockets } from './user-sockets.ts';
 import { debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
@@ -50,36 +50,24 @@ export async function startHost(options: HostOptions): Promise<Host> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new HostError('ROOT_MISSING', `cannot serve ${options.root}: it is not a folder`);
   }
-  const origins = options.config.host.listen.map(parseListenOrigin);
   const portRange = parsePortRange(options.config.host.debuggerPortRange);
-  const listeners: BoundListener[] = [];
-  const urls: string[] = [];
+  const listeners = new Listeners(options.config.host.listen);
   try {
-    for (const origin of origins) {
-      const bound = bindOrigin(origin);
-      listeners.push(...bound);
-      urls.push(shownUrl(origin.text, bound[0]!.port));
-    }
     const { host: settings } = options.config;
     const reservations = Reservations.read(settings.reservations, options.parts.parsePrefix);
     const users = makeUserSockets(settings.reservationFolder, reservations.users, settings.frontProcesses);
     const run = makeRunFolder(homeFolder());
-    const host = new Supervisor({ ...options, root }, { reservations, users, listeners, urls, run, portRange });
+    const host = new Supervisor({ ...options, root }, { reservations, users, listeners, run, portRange });
     await host.start();
     return host;
   } catch (error) {
-    for (const { handle } of listeners) handle.close();
+    listeners.close();
     throw error;
   }
 }
 
-function shownUrl(text: string, port: number): string {
-  return `${text.replace(/\/$/, '').replace(/:\d+$/, '')}${port === defaultPort(text) ? '' : `:${port}`}/`;
-}
-
 interface Bound {
-  listeners: BoundListener[];
-  urls: string[];
+  listeners: Listeners;
   run: { folder: string; remove: () => void };
   reservations: Reservations;
   users: ReturnType<typeof makeUserSockets>;
@@ -87,7 +75,6 @@ interface Bound {
 }
 
 class Supervisor implements Host {
-  readonly urls: readonly string[];
   #options: HostOptions;
   #bound: Bound;
   #fronts: Fronts;
@@ -103,6 +90,8 @@ class Supervisor implements Host {
   #joins: JoinServer;
   #tls: TlsSource;
   #config: LiveConfig;
+  /** What an edit of `listen` that is about to hold will change. */
+  #listenEdit: ListenEdit | null = null;
   /** Signs the cookies of sticky sessions. */
   #stickyKey = randomBytes(32).toString('base64url');
   #startedMs: number;
@@ -111,14 +100,18 @@ class Supervisor implements Host {
     const { config, clock, log, parts, json } = options;
     this.#options = options;
     this.#bound = bound;
-    this.urls = bound.urls;
     this.#startedMs = clock.now();
     const { root, configFile: named } = options;
-    this.#config = new LiveConfig({ root, config, named, clock, log, onChange: () => this.#reconfigure() });
+    this.#config = new LiveConfig({
+      root, config, named, clock, log,
+      listenOf: options.listenOf,
+      beforeChange: (next) => this.#prepare(next),
+      onChange: () => this.#reconfigure(),
+    });
     this.#tls = new TlsSource({
       home: homeFolder(),
       config: () => this.#config.current.tls,
-      listeners: () => [...bound.listeners, ...this.#joins.listeners],
+      listeners: () => [...bound.listeners.bound, ...this.#joins.listeners],
       clock,
       log,
       onChange: (tls) => this.#fronts.send({ kind: 'tls', tls }),
@@ -129,7 +122,7 @@ class Supervisor implements Host {
       users: bound.users.users,
       folder: bound.run.folder,
       json,
-      listeners: bound.listeners,
+      listeners: bound.listeners.bound,
       clock,
       log,
       configuration: (expected) => ({
@@ -174,7 +167,7 @@ class Supervisor implements Host {
       logsFolder: join(homeFolder(), 'logs'),
       wishFolder: this.#bound.run.folder,
       fronts: this.#fronts.linkSockets.join(delimiter),
-      port: this.#bound.listeners[0]?.port ?? 0,
+      port: this.#bound.listeners.bound[0]?.port ?? 0,
       registerPath: this.#options.parts.registerPath,
       log,
       clock,
@@ -212,7 +205,7 @@ class Supervisor implements Host {
       mainPath: parts.sessionMainPath,
       uiFolder: parts.uiFolder,
       settingsFolder: debuggerFolder(),
-      unattended: (scope) => unattendedPolicy(config.host, this.urls, scope),
+      unattended: (scope) => unattendedPolicy(this.#config.current.host, this.urls, scope),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
       fronts: this.#fronts.linkSockets,
@@ -233,7 +226,7 @@ class Supervisor implements Host {
       users: this.#bound.users.users,
       reservations: this.#bound.reservations,
       parsePrefix: parts.parsePrefix,
-      configured: () => this.#bound.listeners,
+      configured: () => this.#bound.listeners.bound,
       holderOf: ({ path }) => this.#apps.list().find((app) => app.path === path)?.name ?? null,
       front: {
         expect: (process) => this.#fronts.expect(process),
@@ -250,6 +243,10 @@ class Supervisor implements Host {
       clock,
       log,
     });
+  }
+
+  get urls(): readonly string[] {
+    return this.#bound.listeners.urls;
   }
 
   async start(): Promise<void> {
@@ -303,11 +300,26 @@ class Supervisor implements Host {
     });
   }
 
-  /** Other settings hold. Where to listen was settled at the start. */
+  /** Tries what an edit needs of the system. @throws HostError: it cannot hold. */
+  #prepare({ host, tls }: HostConfig): void {
+    this.#listenEdit = this.#bound.listeners.prepare(host.listen, (secure) => {
+      this.#tls.requireCertificate(tls, secure);
+    });
+  }
+
+  /** Other settings hold. */
   #reconfigure(): void {
-    const { limits } = this.#config.current;
-    this.#fronts.send({ kind: 'reconfigure', limits, ...this.#tables() });
+    const edit = this.#listenEdit;
+    this.#listenEdit = null;
+    edit?.commit();
+    // Before fronts listen with it.
     this.#tls.refresh();
+    const { limits } = this.#config.current;
+    this.#fronts.send({ kind: 'reconfigure', limits, peers: this.#peers(), ...this.#tables() });
+    if (edit !== null && edit.added.length + edit.removed.length > 0) {
+      this.#options.log.info('listeners-changed', { urls: this.urls.join(' ') });
+      this.#fronts.relisten(edit);
+    }
     this.#apps.configure(this.#config.apps).catch((error: unknown) => {
       this.#options.log.error('configure-failed', { reason: messageOf(error) });
     });
@@ -326,7 +338,7 @@ class Supervisor implements Host {
     // A request that stands at a breakpoint would never finish.
     const debuggers = this.#debugger.stop();
     // The front has its own: while ours is open, new clients wait for an answer that never comes.
-    for (const { handle } of this.#bound.listeners.splice(0)) handle.close();
+    this.#bound.listeners.close();
     await this.#fronts.stop(drainTimeoutMs);
     this.#joins.close();
     this.#sites.stop();
@@ -348,8 +360,7 @@ class Supervisor implements Host {
 
   #release(): void {
     this.#tls.stop();
-    for (const { handle } of this.#bound.listeners) handle.close();
-    this.#bound.listeners.length = 0;
+    this.#bound.listeners.close();
     this.#bound.run.remove();
     this.#bound.users.remove();
   }
@@ -410,10 +421,10 @@ class Supervisor implements Host {
     return this.#nextScan;
   }
 
-  /** Whom the front believes. A change of it holds after a restart. */
+  /** Whom the fronts believe. */
   #peers(): TrustedPeers {
     const { trustedProxies, proxyProtocol } = this.#config.current.host;
-    const asked = this.#bound.listeners.filter(({ text }) => text !== undefined && proxyProtocol.includes(text));
+    const asked = this.#bound.listeners.bound.filter(({ text }) => text !== undefined && proxyProtocol.includes(text));
     return { proxies: [...trustedProxies], proxyListeners: asked.map(({ origin }) => origin) };
   }
 

@@ -62,10 +62,15 @@ export interface BoundListener {
   text?: string;
 }
 
+/** The origin of one address of a `listen` text: `http://[::1]:8080`. */
+export function originOf({ text, address, port }: { text: string; address: string; port: number }): string {
+  const scheme = text.startsWith('https:') ? 'https' : 'http';
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
 /** Binds every address of `origin`. @throws HostError LISTEN_FAILED, with nothing left bound. */
 export function bindOrigin(origin: ListenOrigin): BoundListener[] {
   const bound: BoundListener[] = [];
-  const scheme = origin.text.startsWith('https:') ? 'https' : 'http';
   let port = origin.port;
   for (const address of origin.addresses) {
     const name: { port?: number } = {};
@@ -81,8 +86,7 @@ export function bindOrigin(origin: ListenOrigin): BoundListener[] {
       throw listenError(origin.text, reason);
     }
     port = name.port ?? port;
-    const host = address.includes(':') ? `[${address}]` : address;
-    bound.push({ handle, origin: `${scheme}://${host}:${port}`, port, text: origin.text });
+    bound.push({ handle, origin: originOf({ text: origin.text, address, port }), port, text: origin.text });
   }
   return bound;
 }

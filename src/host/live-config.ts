@@ -3,6 +3,7 @@
 
 import { sitePath, type App, type AppSettingsSource } from '../apps/apps.ts';
 import type { Clock } from '../base/clock.ts';
+import { HostError } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { Site } from '../wire/site-messages.ts';
 import type { Explanation } from '../wire/control-messages.ts';
@@ -16,14 +17,18 @@ export interface LiveConfigOptions {
   config: HostConfig;
   /** The file that was named on the command line. */
   named: string | undefined;
+  /** Where a configuration listens. Default: where its file says. */
+  listenOf?: ((config: HostConfig) => readonly string[]) | undefined;
   clock: Clock;
   log: Log;
+  /** An edit is about to hold. @throws HostError: it is refused as a whole. */
+  beforeChange(next: HostConfig): void;
   /** Other settings hold from now on. */
   onChange(): void;
 }
 
 /** Edits of these hold after a restart. */
-const SETTLED_AT_START = ['listen', 'frontProcesses', 'debuggerPortRange'] as const;
+const SETTLED_AT_START = ['frontProcesses', 'debuggerPortRange'] as const;
 
 /** See the head of this file. */
 export class LiveConfig {
@@ -84,11 +89,17 @@ export class LiveConfig {
 
   /** A good edit of the host's file. What was settled at the start stays. */
   #changed(changed: HostConfig): void {
-    const host = { ...changed.host };
+    const { listenOf } = this.#options;
+    const host = { ...changed.host, listen: listenOf?.(changed) ?? changed.host.listen };
+    if (changed.host.listen.length + host.listen.length === 0) {
+      throw new HostError('CONFIG_INVALID', 'there is nothing to listen on: "listen" is empty');
+    }
     const settled = SETTLED_AT_START.filter((name) => String(host[name]) !== String(this.#current.host[name]));
+    const next = { ...changed, host };
+    this.#options.beforeChange(next);
     if (settled.length > 0) this.#options.log.warn('config-needs-restart', { settings: settled.join(', ') });
     for (const name of SETTLED_AT_START) Object.assign(host, { [name]: this.#current.host[name] });
-    this.#current = { ...changed, host };
+    this.#current = next;
     this.#options.onChange();
   }
 }

@@ -29,7 +29,7 @@ export interface SessionProcessesOptions {
   settingsFolder: string;
   auth: SessionOptions['auth'];
   auditMask: readonly string[];
-  /** What becomes of a pause that nobody looks at. */
+  /** What becomes of a pause that nobody looks at, in a session that starts now. */
   unattended(scope: SessionOptions['scope']): UnattendedPolicy;
   fronts: readonly string[];
   expect(process: ExpectedProcess): void;

@@ -114,14 +114,16 @@ export class TlsSource {
   added(): void {
     this.refresh();
     this.#mustHaveOne();
-    if (this.#timers.rotate === null) this.#scheduleRotation();
   }
 
   #mustHaveOne(): void {
-    if (this.#certificates > 0) return;
-    const which = this.#secure.at(-1)?.text ?? '';
-    const ways = 'slipstream tls dev makes one for localhost, slipstream tls add stores yours';
-    throw new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${which}; ${ways}`);
+    if (this.#certificates === 0) throw missingCertificate(this.#secure.at(-1)?.text ?? '');
+  }
+
+  /** As {@link added}, for an edit that does not hold yet. */
+  requireCertificate(config: TlsConfig, listener: string): void {
+    const none = (): void => {};
+    if (this.#configured(config, none).length + this.#stored(none).length === 0) throw missingCertificate(listener);
   }
 
   /** The state of the moment, for a new front. What is broken is left out or stays as it was. */
@@ -145,7 +147,10 @@ export class TlsSource {
       this.#warn('tls-refused', messageOf(error));
       return;
     }
-    if (this.#secure.length > 0) this.#watch();
+    if (this.#secure.length > 0) {
+      this.#watch();
+      if (this.#timers.rotate === null) this.#scheduleRotation();
+    }
     const shown = JSON.stringify(state);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -323,6 +328,11 @@ export class TlsSource {
       this.#scheduleRotation();
     });
   }
+}
+
+function missingCertificate(listener: string): HostError {
+  const ways = 'slipstream tls dev makes one for localhost, slipstream tls add stores yours';
+  return new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${listener}; ${ways}`);
 }
 
 function handshakeOf(config: TlsConfig): HandshakeSettings {

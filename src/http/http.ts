@@ -163,7 +163,7 @@ class HttpFront implements Front, LinkHost {
   }
 
   async listen(target: unknown, origin: string): Promise<{ port: number }> {
-    const isProxied = this.#proxyListeners.has(origin);
+    const isProxied = (): boolean => this.#proxyListeners.has(origin);
     const { port } = await this.#listener.listen(target, this.#doorOf(origin), origin, isProxied);
     this.#context.log.debug('listening', { origin, port });
     return { port };

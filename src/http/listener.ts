@@ -48,15 +48,15 @@ export class Listener {
 
   /**
    * Listens on a handle that another process bound, or on whatever net.Server.listen takes. Clients come
-   * through the door that `doorOf` names, asked for each. `origin` is its name for `unlisten`. `isProxied`:
-   * connections begin with a PROXY header.
+   * through the door that `doorOf` names, asked for each. `origin` is its name for `unlisten`. `isProxied`, also
+   * asked for each: connections begin with a PROXY header.
    * @throws the system's error, with nothing left open.
    */
   listen(
     target: unknown,
     doorOf: () => Door | undefined = () => undefined,
     origin = '',
-    isProxied = false,
+    isProxied: () => boolean = () => false,
   ): Promise<{ port: number }> {
     const server = net.createServer({
       allowHalfOpen: true,
@@ -65,7 +65,7 @@ export class Listener {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
     });
     server.on('connection', (socket: net.Socket) => {
-      if (isProxied) this.#awaitProxy(socket, doorOf());
+      if (isProxied()) this.#awaitProxy(socket, doorOf());
       else this.#accept(socket, doorOf());
     });
     return new Promise((resolve, reject) => {

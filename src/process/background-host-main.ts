@@ -5,6 +5,7 @@ import { closeSync, existsSync, mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/host-error.ts';
 import { homeFolder, makePrivate, takeHostLock } from '../host/run-folder.ts';
+import type { HostConfig } from '../host/host-config.ts';
 import { defaultConfig, readConfigFile, runHost } from './host-main.ts';
 
 const REPORT_DESCRIPTOR = 3;
@@ -32,10 +33,11 @@ async function main(): Promise<void> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const file = join(home, 'slipstream.yml');
   const config = existsSync(file) ? readConfigFile(file) : defaultConfig();
-  const named = 'listen' in config.sources ? config.host.listen : [];
+  const listenOf = ({ sources, host }: HostConfig): readonly string[] => ('listen' in sources ? host.listen : []);
   await runHost({
     root,
-    config: { ...config, host: { ...config.host, listen: named } },
+    config: { ...config, host: { ...config.host, listen: listenOf(config) } },
+    listenOf,
     ...(existsSync(file) && { configFile: file }),
     json: false,
     onJoinedIdle() {

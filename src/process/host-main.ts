@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { createAppDebugger } from '../debug/debug.ts';
-import { startHost, type Host, type HostParts } from '../host/host.ts';
+import { startHost, type Host, type HostOptions, type HostParts } from '../host/host.ts';
 import { parseUrlPrefix, prefixText } from '../http/http.ts';
 import type { HostConfig } from '../host/host-config.ts';
 import { packageVersion } from './package-version.ts';
@@ -47,6 +47,8 @@ const OUTPUT_BYTES_MAX = 4_194_304;
 export interface RunOptions {
   root: string;
   config: HostConfig;
+  /** See {@link HostOptions.listenOf}. */
+  listenOf?: HostOptions['listenOf'];
   /** The file that `config` was read from, if it was named. */
   configFile?: string | undefined;
   json: boolean;
@@ -58,14 +60,16 @@ export interface RunOptions {
  * Runs a host until a signal stops it; the process ends then.
  * @throws HostError what {@link startHost} throws.
  */
-export async function runHost({ root, config, configFile, json, onJoinedIdle }: RunOptions): Promise<void> {
+export async function runHost(options: RunOptions): Promise<void> {
+  const { root, config, listenOf, configFile, json, onJoinedIdle } = options;
   process.title = 'slipstream host';
   // Whoever read our output may leave before we do.
   process.stdout.on('error', () => process.stdout.destroy());
   const log = createLog({ json, write: boundedOutput(process.stdout) });
   const parts = hostParts();
   const idle = onJoinedIdle && { onJoinedIdle };
-  const host = await startHost({ root, config, configFile, json, log, clock: systemClock, parts, ...idle });
+  const started = { root, config, listenOf, configFile, json, log, clock: systemClock, parts, ...idle };
+  const host = await startHost(started);
   const service = new ServiceNotify({ environment: process.env, pid: process.pid, clock: systemClock, log });
   stopOnSignals(host, log, service);
   if (json) log.info('ready', { urls: host.urls.join(' ') });

@@ -131,8 +131,8 @@ export type HostToFront =
   | { kind: 'unlisten'; origin: string }
   /** Replaces the whole table; exchanges under way are not touched. */
   | { kind: 'routes'; routes: Route[]; groups: Group[] }
-  /** Other limits, for new connections, and the whole table with them. */
-  | { kind: 'reconfigure'; limits: FrontLimits; routes: Route[]; groups: Group[] }
+  /** Other limits and peers, for new connections, and the whole table with them. */
+  | { kind: 'reconfigure'; limits: FrontLimits; peers: TrustedPeers; routes: Route[]; groups: Group[] }
   | { kind: 'expect'; process: ExpectedProcess }
   /** Give the process nothing new; answer `drained` when its last exchange is over. */
   | { kind: 'retire'; process: string }
