@@ -3,6 +3,8 @@
 
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchCacheStore } from './cache-store.ts';
+import { benchCache } from './cache.ts';
 import { findNginx, versionOf } from './contender.ts';
 import { benchFrame } from './frame.ts';
 import { benchHello } from './hello.ts';
@@ -20,12 +22,14 @@ import { benchWebsocket } from './websocket.ts';
 const BENCHMARKS: Record<string, Benchmark> = {
   hello: benchHello,
   matrix: benchMatrix,
+  cache: benchCache,
   start: benchStart,
   transfer: benchTransfer,
   websocket: benchWebsocket,
   latency: benchLatency,
   memory: benchMemory,
   frame: benchFrame,
+  'cache-store': benchCacheStore,
   'request-head': benchRequestHead,
   'response-reader': benchResponseReader,
 };

@@ -25,7 +25,7 @@ export interface Contender {
 }
 
 /** A free TCP port of 127.0.0.1. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -35,7 +35,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Asks until it answers with 200. Rejects after {@link START_TIMEOUT_MS}. */
-async function answered(url: string): Promise<void> {
+export async function answered(url: string): Promise<void> {
   const endMs = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
@@ -50,7 +50,8 @@ async function answered(url: string): Promise<void> {
   }
 }
 
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** Ends a process, unless it has ended. */
+export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   await once(child, 'exit');

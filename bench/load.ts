@@ -21,6 +21,8 @@ export interface LoadOptions {
   rate?: number;
   /** A connection for each request. Only where wrk is installed. */
   closes?: boolean;
+  /** The core that the load runs on, as taskset names it; absent: any. */
+  core?: string;
 }
 
 const LOAD_MAIN = fileURLToPath(new URL(`./load-main${import.meta.url.slice(-3)}`, import.meta.url));
@@ -33,8 +35,9 @@ export function wrkVersion(): string | undefined {
   return wrk;
 }
 
-async function outputOf(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+async function outputOf(command: string, args: readonly string[], core?: string): Promise<string> {
+  const [first, words] = core === undefined ? [command, args] : ['taskset', ['-c', core, command, ...args]] as const;
+  const child = spawn(first, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -67,16 +70,16 @@ export function readWrk(text: string): LoadReport {
 
 /** Loads `url`. @throws Error when a request failed: such figures would mean nothing. */
 export async function load(url: string, options: LoadOptions): Promise<LoadReport> {
-  const { connections, seconds, rate, closes } = options;
+  const { connections, seconds, rate, closes, core } = options;
   let report: LoadReport;
   if (rate === undefined && wrkVersion() !== undefined) {
     const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', url];
     if (closes === true) words.push('-H', 'Connection: close');
-    report = readWrk(await outputOf('wrk', words));
+    report = readWrk(await outputOf('wrk', words, core));
   } else {
     const words = [LOAD_MAIN, url, String(connections), String(seconds)];
     if (rate !== undefined) words.push(String(rate));
-    report = JSON.parse(await outputOf(process.execPath, words)) as LoadReport;
+    report = JSON.parse(await outputOf(process.execPath, words, core)) as LoadReport;
   }
   if (report.errors > 0 || !(report.requests > 0)) {
     throw new Error(`${url}: ${report.errors} of ${report.requests + report.errors} requests failed`);
