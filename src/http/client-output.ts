@@ -51,9 +51,14 @@ export class ClientOutput {
       this.#text += slice.toString('latin1');
       return;
     }
+    this.whole(slice);
+  }
+
+  /** Adds bytes as they are, whatever their size: nobody changes them before they are sent. */
+  whole(bytes: Buffer): void {
     if (this.#text !== '') this.#chunks.push(this.#text);
     this.#text = '';
-    this.#chunks.push(slice);
+    this.#chunks.push(bytes);
   }
 
   /** Sends our end behind what was collected. */

@@ -49,8 +49,6 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #head: RequestHead | null = null;
   /** The peer may speak for others. Null: not looked at yet. */
   #isTrusted: boolean | null = null;
-  /** The client is a person at this machine: D8. */
-  #isLocal = false;
   #path = '/';
   /** The way to https, where plain HTTP is not served. */
   #redirect: Answer | null = null;
@@ -77,6 +75,13 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     return this.#state;
   }
 
+  /** A person at this machine, D8. HTTP/1.0 is no browser: a proxy, which may say nothing of its client. */
+  get #isLocal(): boolean {
+    const [head, { origin }] = [this.#head, this.#client];
+    if (head === null || origin.relayed === true || head.version === 10) return false;
+    return isLocalClient(origin.remoteAddress, head.fields);
+  }
+
   /** The channel takes no body bytes now. */
   get isFull(): boolean {
     return this.#channel?.isFull === true;
@@ -91,11 +96,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     this.#gate.start();
     this.#writer.start(head.method, head.version);
     const { origin } = this.#client;
-    this.#isTrusted ??= this.#context.trusts(origin.remoteAddress);
-    // No browser speaks HTTP/1.0, but proxies do so to us and may say nothing of the client.
-    const isDirect = origin.relayed !== true && head.version !== 10;
-    this.#isLocal = isDirect && isLocalClient(origin.remoteAddress, head.fields);
-    const isTrusted = this.#isTrusted;
+    const isTrusted = (this.#isTrusted ??= this.#context.trusts(origin.remoteAddress));
     this.#redirect = this.#context.secureHosts?.settle({ head, origin, isTrusted }, this.#writer) ?? null;
     const path = routingPath(head.path);
     if (path === null) {
@@ -115,7 +116,6 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   refuseUnread(failure: Failure): void {
     assert(this.#state === 'idle', 'exchanges of a connection follow each other');
     this.#head = null;
-    this.#isLocal = false;
     this.#writer.start('GET', 11);
     this.refuse(failure);
   }
