@@ -24,6 +24,13 @@ const SINGLE = new Set([
   'etag', 'expires', 'last-modified', 'location', 'retry-after', 'server', 'x-content-type-options',
 ]);
 
+/**
+ * A large kept body is handed over in pieces of this size: nghttp2 counts what it has against the memory of the
+ * whole connection, and refuses further requests when that is used up.
+ */
+const PIECE_BYTES = 32_768;
+const NOTHING = Buffer.alloc(0);
+
 /** Node sends no higher one over HTTP/2. */
 const STATUS_MAX = 599;
 
@@ -52,6 +59,8 @@ export class Http2Answer implements AnswerOutput {
   #head: OutgoingHttpHeaders | null = null;
   #mayHaveTrailers = false;
   #chunks: Buffer[] = [];
+  /** What follows the chunks as the client takes them: the rest of a kept body. */
+  #rest: Buffer = NOTHING;
   #trailers: string[] = [];
   #isEnding = false;
   #isSent = false;
@@ -64,8 +73,10 @@ export class Http2Answer implements AnswerOutput {
     this.#isEnding = false;
     this.#head = null;
     this.#chunks = [];
+    this.#rest = NOTHING;
     this.#trailers = [];
     this.#written = 0;
+    stream.on('drain', () => this.#sendRest(stream));
     stream.on('wantTrailers', () => this.#sendTrailers(stream));
   }
 
@@ -89,7 +100,7 @@ export class Http2Answer implements AnswerOutput {
 
   /** Bytes wait for the client. */
   get hasUnsent(): boolean {
-    return (this.#stream?.writableLength ?? 0) > 0;
+    return (this.#stream?.writableLength ?? 0) > 0 || this.#rest.length > 0;
   }
 
   /** Changes whenever the client takes bytes. */
@@ -156,7 +167,8 @@ export class Http2Answer implements AnswerOutput {
   kept(hit: CacheHit): void {
     const { fields, body } = hitParts(hit);
     this.head({ status: hit.status, reason: '', fields, body: { kind: 'none' }, closes: false, upgraded: false });
-    this.data(body);
+    this.data(body.subarray(0, PIECE_BYTES));
+    this.#rest = body.subarray(PIECE_BYTES);
     this.end([]);
   }
 
@@ -175,6 +187,7 @@ export class Http2Answer implements AnswerOutput {
     const stream = this.#stream;
     if (stream === null || stream.destroyed || stream.closed) {
       this.#chunks = [];
+      this.#rest = NOTHING;
       return;
     }
     if (this.#head !== null) this.#sendHead(stream);
@@ -183,10 +196,22 @@ export class Http2Answer implements AnswerOutput {
     if (stream.destroyed) return;
     for (const [index, chunk] of chunks.entries()) {
       this.#written += chunk.length;
-      if (this.#isEnding && index === chunks.length - 1) this.#sendEnd(stream, chunk);
+      if (this.#isEnding && this.#rest.length === 0 && index === chunks.length - 1) this.#sendEnd(stream, chunk);
       else stream.write(chunk);
     }
-    if (this.#isEnding && !this.#isSent) this.#sendEnd(stream);
+    if (this.#rest.length > 0) this.#sendRest(stream);
+    else if (this.#isEnding && !this.#isSent) this.#sendEnd(stream);
+  }
+
+  #sendRest(stream: ServerHttp2Stream): void {
+    if (stream !== this.#stream || this.#head !== null || this.#chunks.length > 0) return;
+    while (this.#rest.length > 0 && !stream.writableNeedDrain && !stream.destroyed) {
+      const piece = this.#rest.subarray(0, PIECE_BYTES);
+      this.#rest = this.#rest.subarray(PIECE_BYTES);
+      this.#written += piece.length;
+      if (this.#rest.length === 0) this.#sendEnd(stream, piece);
+      else stream.write(piece);
+    }
   }
 
   #sendHead(stream: ServerHttp2Stream): void {
