@@ -3,6 +3,9 @@
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import type { CacheShown } from '../src/wire/control-messages.ts';
@@ -164,4 +167,40 @@ test('a purge under load never lets the old body come back', async (t) => {
   }
   state.isOver = true;
   await Promise.all(loads);
+});
+
+test('while an app is debugged for everybody its requests reach the debuggee, and nothing is kept', async (t) => {
+  const host = await hostWith(t, { SLIPSTREAM_CACHE_DURATION: '60' });
+  for (let turn = 0; turn < 2; turn++) assert.equal(await body(host, 'shop/'), '1');
+  assert.equal((await get(`${host.url}shop/debug/`)).status, 200);
+  const seen = [await body(host, 'shop/'), await body(host, 'shop/')];
+  assert.deepEqual(seen, ['1', '2'], 'a process of its own, asked each time');
+  assert.equal(await body(host, 'blog/'), await body(host, 'blog/'), 'other apps are kept as ever');
+  await get(`${host.url}shop/debug/?kill`);
+  const after = await body(host, 'shop/');
+  assert.equal(await body(host, 'shop/'), after);
+});
+
+test('cachedPrefixes keeps answers of backends and below an app', async (t) => {
+  let count = 0;
+  const backend = createServer((request, response) => {
+    count += 1;
+    response.setHeader('Cache-Control', 'max-age=60').end(`${request.url} ${count}`);
+  });
+  backend.listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  t.after(() => backend.close());
+  const { port } = backend.address() as AddressInfo;
+  const config = `backends:\n  /legacy/: http://127.0.0.1:${port}\n`
+    + 'cachedPrefixes: [/legacy/, /shop/static]\n';
+  const host = await hostWith(t, {}, config);
+  for (let turn = 0; turn < 3; turn++) assert.equal(await body(host, 'legacy/a'), '/legacy/a 1');
+  backend.close();
+  backend.closeAllConnections();
+  assert.equal(await body(host, 'legacy/a'), '/legacy/a 1', 'also while it is gone');
+  const path = 'static/x?control=max-age%3D60';
+  assert.equal(await body(host, `shop/${path}`), await body(host, `shop/${path}`));
+  const other = 'shop/other?control=max-age%3D60';
+  assert.notEqual(await body(host, other), await body(host, other));
+  assert.match((await get(`${host.url}shop/static/debug/`)).text, /^\d+$/);
 });

@@ -178,13 +178,14 @@ export class AppSession {
 
   /** `answer` gets the effects that are for the one who asks. */
   #step(event: DebugEvent, answer?: (effect: DebugEffect) => void): void {
-    const secretBefore = this.secret;
+    const [secretBefore, wasDebugging] = [this.secret, this.isDebugging()];
     const [next, effects] = stepDebug(this.#state, event);
     if (next.kind !== this.#state.kind) {
       this.#log.info('debugger-state', { from: this.#state.kind, event: event.kind, to: next.kind });
     }
     this.#state = next;
-    if (secretBefore !== this.secret) this.#options.host.scopeChanged(this.#app);
+    const isOther = secretBefore !== this.secret || wasDebugging !== this.isDebugging();
+    if (isOther) this.#options.host.scopeChanged(this.#app);
     for (const effect of effects) this.#perform(effect, answer);
   }
 

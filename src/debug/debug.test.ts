@@ -327,7 +327,7 @@ test('scope mine sets the debuggee apart, and gives its cookie to each opener un
   assert.equal(made.secretOf('/x/'), null);
   await made.ask('/x/', request('/x/debug/?mine'));
   assert.notEqual(made.secretOf('/x/'), secret, 'another one for another session');
-  assert.equal(host.scopes.length, 3);
+  assert.equal(host.scopes.length, 5, 'with each start and each end');
 });
 
 test('start live attaches where a process runs, unless the query says otherwise', async () => {

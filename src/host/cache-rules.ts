@@ -1,7 +1,9 @@
-// The settings of an app -> how the front keeps its answers. Pure but for the environment it is given.
+// Settings -> how the front keeps answers: of an app, and below prefixes that the host names. Pure but for the
+// environment it is given.
 
 import type { App } from '../apps/apps.ts';
 import type { RouteCache } from '../wire/cache-messages.ts';
+import type { Route } from '../wire/front-messages.ts';
 
 /** What Cache-Status calls this cache. */
 const STATUS_NAME = 'Slipstream';
@@ -34,4 +36,28 @@ export function cacheRules(app: App, inherited: NodeJS.ProcessEnv): RouteCache |
     ...(settings.cacheObjectBytesMax > 0 ? { objectBytesMax: settings.cacheObjectBytesMax } : {}),
     ...(settings.cacheStatus ? { statusName: STATUS_NAME } : {}),
   };
+}
+
+/**
+ * The routes with those that make the front keep answers below `prefixes`, as their fields allow: of whoever
+ * serves there, a backend, a joined process or an app. What the host decides on is left out, and groups in
+ * `debugged`.
+ */
+export function withCachedPrefixes(
+  routes: readonly Route[],
+  prefixes: readonly string[],
+  debugged: ReadonlySet<string>,
+): Route[] {
+  let all = [...routes];
+  for (const text of prefixes) {
+    const prefix = text.endsWith('/') ? text : `${text}/`;
+    let found: Route | null = null;
+    for (const route of all) {
+      if (prefix.startsWith(route.prefix) && route.prefix.length > (found?.prefix.length ?? 0)) found = route;
+    }
+    if (found === null || found.ask !== undefined || debugged.has(found.group)) continue;
+    all = all.filter((route) => route.prefix !== prefix);
+    all.push({ ...found, prefix, cache: { mode: 'standard' } });
+  }
+  return all;
 }

@@ -93,6 +93,13 @@ export const HOST_SETTINGS = {
       'Whether backends are told of a trusted client certificate in `Client-Cert`, with `chain` also in ' +
       '`Client-Cert-Chain` as far as node tells it (RFC 9440). From clients these fields are never passed on.',
   },
+  cachedPrefixes: {
+    type: 'strings',
+    default: [],
+    text:
+      'URL prefixes whose answers are kept as their fields allow (RFC 9111), whoever serves there: backends, joined ' +
+      'processes (`http://*:3000/`) or a part of an app (`/shop/static/`).',
+  },
   trustedProxies: {
     type: 'strings',
     default: ['127.0.0.0/8', '::1/128'],
@@ -350,6 +357,11 @@ function checkPeers(host: HostSettings, file: string, lineOf: LineOf): void {
       throw new HostError('CONFIG_INVALID', `${where}: "${prefix}" is no URL prefix; expected /path/`);
     }
     parseBackend(address, where);
+  }
+  for (const prefix of host.cachedPrefixes) {
+    if (/^(?:\/|https?:\/\/)/.test(prefix)) continue;
+    const where = `${file}:${lineOf(['cachedPrefixes'])}`;
+    throw new HostError('CONFIG_INVALID', `${where}: "${prefix}" is no URL prefix; expected /path/`);
   }
   for (const network of host.trustedProxies) {
     if (isNetwork(network)) continue;

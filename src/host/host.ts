@@ -26,7 +26,8 @@ import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { Listeners, type ListenEdit } from './listeners.ts';
 import { Reservations } from './reservations.ts';
 import { makeUserSockets } from './user-sockets.ts';
-import { debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
+import { withCachedPrefixes } from './cache-rules.ts';
+import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
 import { SessionProcesses, unattendedPolicy } from './session-process.ts';
@@ -434,9 +435,12 @@ class Supervisor implements Host {
   }
 
   #tables(): Tables {
+    const [apps, { host }, { sites }] = [this.#apps.list(), this.#config.current, this.#sites];
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
-    const { host } = this.#config.current;
-    return this.#joins.addTo(routesOf(this.#apps.list(), this.#stickyKey, host, secretOf, this.#sites.sites));
+    const debugged = debuggedGroups(apps, this.#debugger);
+    const options = { stickyKey: this.#stickyKey, host, secretOf, debugged, sites };
+    const tables = this.#joins.addTo(routesOf(apps, options));
+    return { ...tables, routes: withCachedPrefixes(tables.routes, host.cachedPrefixes, debugged) };
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Diversion, Group, Route, StickyCookie } from '../wire/front-messages.ts';
 import { asideGroup, sitePath, type App } from '../apps/apps.ts';
 import type { Site } from '../wire/site-messages.ts';
-import { cacheRules } from './cache-rules.ts';
+import { cacheRules, withCachedPrefixes } from './cache-rules.ts';
 import { LOG_GROUPS, logPath } from './log-door.ts';
 
 /** The group whose requests the host answers itself. */
@@ -57,23 +57,47 @@ function diversionOf(app: App, secret: string): Diversion {
   return { group: asideGroup(app.path), cookie: 'slipstream.debug', field: 'slipstream-debug', secret };
 }
 
-const NO_BACKENDS = { backends: {}, backendClientCert: 'off' };
+/** The settings of the host that the table is made of. */
+export interface HostRoutes {
+  backends: Readonly<Record<string, string>>;
+  backendClientCert: string;
+  /** Prefixes whose answers are kept, see {@link withCachedPrefixes}. */
+  cachedPrefixes: readonly string[];
+}
 
-/**
- * The whole table for these apps and sites. `stickyKey` signs the cookies of sticky sessions; the backends of
- * `host` come first: of two equal prefixes the front takes the first. `secretOf` tells what leads requests
- * to a debuggee of the app; null: nothing does.
- */
-export function routesOf(
+const NO_BACKENDS: HostRoutes = { backends: {}, backendClientCert: 'off', cachedPrefixes: [] };
+
+/** Groups whose requests all go to a debuggee. */
+export function debuggedGroups(
   apps: readonly App[],
-  stickyKey: string,
-  host: { backends: Readonly<Record<string, string>>; backendClientCert: string } = NO_BACKENDS,
-  secretOf: (appPath: string) => string | null = () => null,
-  sites: readonly Site[] = [],
-): { routes: Route[]; groups: Group[] } {
+  debuggers: { status(app: string): { state: string; scope?: string } },
+): Set<string> {
+  const debugged = apps.filter(({ path }) => {
+    const { state, scope } = debuggers.status(path);
+    return state !== 'idle' && scope !== 'mine';
+  });
+  return new Set(debugged.map(({ group }) => group));
+}
+
+/** What the table depends on besides the apps. */
+export interface RouteOptions {
+  /** Signs the cookies of sticky sessions. */
+  stickyKey: string;
+  /** Its backends come first: of two equal prefixes the front takes the first. */
+  host?: HostRoutes;
+  /** What leads requests to a debuggee of the app; null: nothing does. */
+  secretOf?: (appPath: string) => string | null;
+  /** Groups whose requests all belong to a debuggee: they reach it, whatever is kept. */
+  debugged?: ReadonlySet<string>;
+  sites?: readonly Site[];
+}
+
+/** The whole table for these apps and sites. */
+export function routesOf(apps: readonly App[], options: RouteOptions): { routes: Route[]; groups: Group[] } {
+  const { stickyKey, host = NO_BACKENDS, secretOf = () => null, debugged = new Set(), sites = [] } = options;
   const routes: Route[] = [];
   const groups: Group[] = [];
-  const { backends, backendClientCert } = host;
+  const { backends, backendClientCert, cachedPrefixes } = host;
   const isTold = backendClientCert === 'leaf' || backendClientCert === 'chain';
   const clientCert = isTold ? ({ clientCert: backendClientCert } as const) : {};
   for (const [prefix, backend] of Object.entries(backends)) {
@@ -87,7 +111,7 @@ export function routesOf(
     groups.push({ id: app.group, name: app.name, onDemand: true, ...sharingOf(app, stickyKey), ...aside });
     // On demand, so that requests wait while the debuggee is started again.
     if (secret !== null) groups.push({ id: asideGroup(app.path), name: app.name, onDemand: true });
-    const cache = cacheRules(app, process.env);
+    const cache = debugged.has(app.group) ? undefined : cacheRules(app, process.env);
     const site = sites.find(({ path }) => path === sitePath(app));
     for (const prefix of new Set([app.path, entryPath(app)])) {
       const decider = site !== undefined && isDecidedOn(site, app, prefix) ? { decider: SITE_GROUP } : {};
@@ -129,5 +153,5 @@ export function routesOf(
       absent: { status: 404, code: 'ROUTE_NOT_FOUND', message: 'No app serves this path.' },
     });
   }
-  return { routes, groups };
+  return { routes: withCachedPrefixes(routes, cachedPrefixes, debugged), groups };
 }
