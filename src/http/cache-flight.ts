@@ -15,6 +15,8 @@ export interface CacheClient {
   readonly encrypted: boolean;
   /** The connection may go on behind the answer. */
   readonly keepAlive: boolean;
+  /** It showed a certificate: what it gets may be for it alone, as with Authorization. */
+  readonly isAuthenticated?: boolean;
   /** The wait is over: look up again, see Cache.lookupAgain. Called in the turn of whoever ended it. */
   cacheReady(): void;
   /** The cache's: until when it may wait, in ms; 0: it has not waited, -1: it must not wait again. */

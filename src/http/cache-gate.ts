@@ -65,6 +65,10 @@ export class CacheGate implements CacheClient, ResponseSink {
     return this.#options.client.origin.encrypted;
   }
 
+  get isAuthenticated(): boolean {
+    return this.#options.client.origin.tls?.client !== undefined;
+  }
+
   get keepAlive(): boolean {
     return this.#options.client.keepsAlive;
   }

@@ -109,6 +109,7 @@ export class CacheTicket {
     this.#flight = options.flight;
     this.#askedAtMs = context.clock.now();
     this.#caching.read(options.request.fields);
+    if (options.client?.isAuthenticated === true) this.#caching.hasAuthorization = true;
     if (options.client === null && this.#entry !== null) this.#entry.isRefreshing = true;
   }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import { request } from 'node:https';
 import { test } from 'node:test';
-import { made, madeAuthority } from '../../test/made-certificates.ts';
+import { made, madeAuthority, type MadeCertificate } from '../../test/made-certificates.ts';
 import type { TlsState } from '../wire/tls-messages.ts';
 import { withFront, type FakeProcess, type TestFront } from './front.test.support.ts';
 
@@ -17,6 +17,9 @@ const STATE: TlsState = {
   clientTrust: {},
   ticketKeys: Buffer.alloc(48, 7).toString('base64'),
 };
+const ORIGIN = 'https://127.0.0.1:0';
+const clientAuthority = madeAuthority('Client authority');
+const alice = made('alice', { issuer: clientAuthority.issuer, usages: ['clientAuth'] });
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: max-age=60\r\nETag: "v1"\r\n';
 
 interface Got {
@@ -33,7 +36,7 @@ interface Secure {
   /** By HTTP/2, all on one connection. */
   two: (path: string, headers?: http2.OutgoingHttpHeaders) => Promise<Got>;
   /** By HTTP/1.1. */
-  one: (path: string, headers?: Record<string, string>) => Promise<Got>;
+  one: (path: string, headers?: Record<string, string>, certificate?: MadeCertificate) => Promise<Got>;
 }
 
 async function readHttp2(session: http2.ClientHttp2Session, headers: http2.OutgoingHttpHeaders): Promise<Got> {
@@ -45,8 +48,14 @@ async function readHttp2(session: http2.ClientHttp2Session, headers: http2.Outgo
   return { status: Number(got[':status']), headers: got, body: Buffer.concat(chunks).toString('latin1') };
 }
 
-async function readHttp1(port: number, path: string, headers: Record<string, string>): Promise<Got> {
-  const options = { port, path, servername: 'shop.test', ca: authority.cert, agent: false } as const;
+async function readHttp1(
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+  certificate?: MadeCertificate,
+): Promise<Got> {
+  const { key, cert } = certificate ?? {};
+  const options = { port, path, servername: 'shop.test', ca: authority.cert, agent: false, key, cert } as const;
   const sent = request({ host: '127.0.0.1', ...options, headers: { host: 'shop.test', ...headers } }).end();
   const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
   let body = '';
@@ -54,11 +63,15 @@ async function readHttp1(port: number, path: string, headers: Record<string, str
   return { status: response.statusCode!, headers: response.headers as http2.IncomingHttpHeaders, body };
 }
 
-async function withTls(content: string, body: (secure: Secure) => Promise<void>): Promise<void> {
+async function withTls(
+  content: string,
+  body: (secure: Secure) => Promise<void>,
+  clientTrust: TlsState['clientTrust'] = {},
+): Promise<void> {
   const routes = [{ prefix: '/', group: 'app', cache: { mode: 'standard' as const } }];
   await withFront({ routes }, async (front) => {
-    front.front.tls(STATE);
-    const { port } = await front.front.listen({ port: 0, host: '127.0.0.1' }, 'https://127.0.0.1:0');
+    front.front.tls({ ...STATE, clientTrust });
+    const { port } = await front.front.listen({ port: 0, host: '127.0.0.1' }, ORIGIN);
     const app = await front.join();
     const seen = { count: 0 };
     app.onRequest = (channel): void => {
@@ -71,7 +84,7 @@ async function withTls(content: string, body: (secure: Secure) => Promise<void>)
       await body({
         front, app, asked: () => seen.count,
         two: (path, headers = {}) => readHttp2(session, { ':path': path, ...headers }),
-        one: (path, headers = {}) => readHttp1(port, path, headers),
+        one: (path, headers = {}, certificate) => readHttp1(port, path, headers, certificate),
       });
     } finally {
       session.destroy();
@@ -128,3 +141,15 @@ test('https and http are two sites; HTTP/1.1 and HTTP/2 over TLS are one', () =>
     await plain.rest();
     assert.equal(asked(), 2);
   }));
+
+test('what a client with a certificate gets is kept for nobody, and it gets nothing that is kept', () =>
+  withTls('x', async ({ one, asked }) => {
+    await one('/c', {}, alice);
+    await one('/c', {}, alice);
+    assert.equal(asked(), 2, 'not kept');
+    await one('/c');
+    await one('/c');
+    assert.equal(asked(), 3, 'kept for those without');
+    await one('/c', {}, alice);
+    assert.equal(asked(), 4);
+  }, { [ORIGIN]: { mode: 'request', authorities: [clientAuthority.cert], revocationLists: [] } }));

@@ -261,6 +261,7 @@ export class Cache {
     if (zone.isDropped || (rules.mode === 'one-line' && rules.durationDefault === null)) return BYPASS;
     const caching = this.#caching;
     caching.read(request.fields);
+    if (client.isAuthenticated === true) caching.hasAuthorization = true;
     const { encrypted } = client;
     const place = { zone, encrypted, host: siteHost(request.host, encrypted), url: urlKey(request) };
     const refusal = requestRefusal(request, caching);
@@ -321,7 +322,8 @@ export class Cache {
     this.#counters.stale += 1;
     const { entry, request } = found;
     // A client that takes stale answers (max-stale) does not ask for a new one.
-    if (entry.staleWhileRevalidateMs === 0 || entry.isRefreshing || request.method !== 'GET') return;
+    const isOnlyIts = request.method !== 'GET' || found.client.isAuthenticated === true;
+    if (entry.staleWhileRevalidateMs === 0 || entry.isRefreshing || isOnlyIts) return;
     hit.refresh = this.#ticket(found, { client: null });
   }
 
