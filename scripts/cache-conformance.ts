@@ -27,9 +27,10 @@ const REASONS: Readonly<Record<string, string>> = {
   'method-POST': 'answers to POST are not kept',
   'vary-normalise-lang-order': 'the order of languages counts: programs take the first of those with the same weight',
   'vary-normalise-lang-select': 'languages are chosen by the app alone',
-  'conditional-lm-fresh-no-lm': 'without Last-Modified there is nothing to compare a date with',
+  'conditional-lm-fresh-no-lm': 'its Date is compared (RFC 9111 4.3.2), and that is later than what is asked for',
+  'partial-store-partial-complete': 'what is missing of a part is not asked for by itself; parts are not put together',
 };
-const PARTS_REASON = 'a part is sent again only for the very same range; parts are not put together';
+const PARTS_REASON = 'its Content-Range says 6 bytes (`4-9/10`) and its body has 5: what is not whole is not kept';
 
 type Kind = 'required' | 'optimal' | 'check';
 type Results = Record<string, true | [string, string] | undefined>;
@@ -98,7 +99,7 @@ function pageOf(modules: Modules, results: Results, folder: string): string {
     for (const { id } of passed(modules, results, kind).failed) {
       const result = results[id];
       const said = Array.isArray(result) ? result[1].replaceAll('|', '\\|') : 'a test that it depends on';
-      const why = REASONS[id] ?? (id.startsWith('partial-store-partial') ? PARTS_REASON : said);
+      const why = REASONS[id] ?? (id.startsWith('partial-store-partial-reuse') ? PARTS_REASON : said);
       text += `| \`${id}\` | ${kind} | ${why} |\n`;
     }
   }
