@@ -24,7 +24,12 @@ http.createServer((req, res) => {
 const GREETING_LINE = 3;
 
 async function hosted(t: TestContext, config = ''): Promise<RunningHost> {
-  const files = { 'shop/server.js': APP, ...(config === '' ? {} : { 'shop/slipstream.yml': config }) };
+  const files = {
+    'shop/server.js': APP,
+    // With a port the app itself can tell that it is debugged.
+    'slipstream.yml': 'debuggerTransport: port\n',
+    ...(config === '' ? {} : { 'shop/slipstream.yml': config }),
+  };
   const host = await startHost({ files });
   t.after(() => host.stop());
   return host;
