@@ -1,9 +1,11 @@
 // The command line and the environment of an app process. Pure but for what this node itself can do:
 // reads no disk, starts nothing.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { INSPECTOR_DOOR_VARIABLE, type InspectorAddress, type InspectorDoor } from '../wire/inspector-messages.ts';
+import { NOT_FOR_OTHERS, userVariables, type AppUser } from './app-user.ts';
 import { withoutHostFlags } from './start-script.ts';
+import { ENV_FILE_VARIABLE, type EnvFile } from '../wire/env-file.ts';
 import { processCount, type App } from './app-config.ts';
 
 /** How long a regular process lives without any front. */
@@ -35,6 +37,8 @@ export interface CommandOptions {
   registerPath: string;
   /** Where the app wishes new processes: SLIPSTREAM_WISH. */
   wishSocket?: string;
+  /** Who runs it; default the user of the host. */
+  user?: AppUser | undefined;
   /** The node to run; default this one. */
   nodePath?: string;
   /** Opens the inspector. */
@@ -71,12 +75,30 @@ function wishVariables({ app, wishSocket }: CommandOptions): Record<string, stri
   return { SLIPSTREAM_WISH: wishSocket, ...(isNamed ? { IISNODE_CONTROL_PIPE: wishSocket } : {}) };
 }
 
+/** What stands in `env`, in the start script, or is the host's, the file does not change. */
+function envFileVariable({ folder, scriptEnv, settings }: App): Record<string, string> {
+  if (settings.envFile === '') return {};
+  const kept = ['PORT', ...Object.keys(scriptEnv), ...Object.keys(settings.env)];
+  const file: EnvFile = { path: resolve(folder, settings.envFile), kept };
+  return { [ENV_FILE_VARIABLE]: JSON.stringify(file) };
+}
+
+/** The same process, with what a shell sets before it becomes the program. */
+function withShell(command: Command, { umask, nice }: App['settings']): Command {
+  if ((umask === '' && nice === 0) || process.platform === 'win32') return command;
+  const before = umask === '' ? '' : `umask ${umask} && `;
+  const niced = nice === 0 ? '' : `nice -n ${nice} `;
+  const script = `${before}exec ${niced}"$0" "$@"`;
+  return { ...command, file: '/bin/sh', args: ['-c', script, command.file, ...command.args] };
+}
+
 function environment(options: CommandOptions): Record<string, string> {
   const { app } = options;
   const { serverVariables: variables, debugHeader } = app.settings;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.inherited ?? process.env)) {
     if (value === undefined || NOT_INHERITED.has(name) || name.startsWith(OWN_PREFIX)) continue;
+    if (options.user !== undefined && NOT_FOR_OTHERS.has(name)) continue;
     env[name] = value;
   }
   const nodeOptions = inheritedNodeOptions(env['NODE_OPTIONS'] ?? '');
@@ -84,6 +106,7 @@ function environment(options: CommandOptions): Record<string, string> {
   else env['NODE_OPTIONS'] = nodeOptions;
   return {
     ...env,
+    ...userVariables(options.user),
     PORT: String(options.port),
     ...app.scriptEnv,
     ...app.settings.env,
@@ -97,6 +120,7 @@ function environment(options: CommandOptions): Record<string, string> {
     ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
     ...inspectorDoor(options.debug),
     ...wishVariables(options),
+    ...envFileVariable(app),
   };
 }
 
@@ -125,7 +149,7 @@ export function commandOf(options: CommandOptions): Command {
     debug?.inspector.kind === 'port'
       ? [`--inspect${inspectSuffix(debug)}=127.0.0.1:${debug.inspector.port}`]
       : [];
-  return {
+  const command = {
     file: options.nodePath ?? process.execPath,
     args: [
       ...inspector,
@@ -139,6 +163,7 @@ export function commandOf(options: CommandOptions): Command {
     ],
     env: environment(options),
   };
+  return withShell(command, app.settings);
 }
 
 /** What opens an inspector that has no port. */

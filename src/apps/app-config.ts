@@ -108,6 +108,30 @@ export const APP_SETTINGS = {
     type: 'map', default: {},
     text: 'Environment variables of the app, over those of the host and of its start script.',
   },
+  envFile: {
+    type: 'string', default: '',
+    text:
+      'File with more variables, `NAME=value` a line, relative to the app, such as `.env`. It is read by the process ' +
+      'itself; `env` and the start script are stronger. A change of it counts like one of `watchedFiles`.',
+  },
+  user: {
+    type: 'string', default: '',
+    text:
+      'Name or number of the user that the processes run as; only with a host of root, and not in the folder of an ' +
+      'app. Its logs are always in SLIPSTREAM_HOME. A user that no app had before holds after a restart.',
+  },
+  group: {
+    type: 'string', default: '',
+    text: 'Name or number of the group that the processes have; empty is that of `user`. Same rules.',
+  },
+  umask: {
+    type: 'string', default: '',
+    text: 'Rights that files of the processes do not get, octal: `"027"`. Empty is as the host has it. Not on Windows.',
+  },
+  nice: {
+    type: 'integer', default: 0, min: 0, max: 19, unit: 'steps',
+    text: 'How much the processes stand back behind others for the processor. Not on Windows.',
+  },
   loggingEnabled: {
     type: 'boolean', default: true,
     text: 'Whether what the processes print is kept in files, one a process and stream.',
@@ -181,6 +205,9 @@ export const APP_SETTINGS = {
   },
 } as const;
 
+/** Settings that say with which rights an app runs: never its own folder's business. */
+export const HOST_ONLY_SETTINGS = ['user', 'group'] as const;
+
 export type AppSettings = SettingsOf<typeof APP_SETTINGS>;
 
 /** The settings of all apps: one set of defaults, and what single apps have otherwise. */
@@ -243,6 +270,10 @@ function check(values: Partial<AppSettings>, where: string): void {
       `${where}: "debuggerPathSegment" is ${JSON.stringify(segment)}, expected one URL segment of ` +
         'letters, digits and - . _ ~',
     );
+  }
+  if (values.umask !== undefined && !/^[0-7]{0,4}$/.test(values.umask)) {
+    const shown = JSON.stringify(values.umask);
+    throw new HostError('CONFIG_INVALID', `${where}: "umask" is ${shown}, expected an octal number such as "027"`);
   }
   for (const [name, value] of Object.entries(values.env ?? {})) {
     if (name === '' || /[=\0]/.test(name) || value.includes('\0')) {

@@ -1,6 +1,7 @@
 // The files of an app as its processes met them: what they were at the latest start, and when they change.
 // A change between the start and the moment from which the watch sees everything is told too.
 
+import { isAbsolute, posix } from 'node:path';
 import { OFFLINE_FILE } from './pause.ts';
 import { createFileFilter, stampOf, watchFiles } from './watch.ts';
 import { messageOf } from '../base/host-error.ts';
@@ -38,6 +39,7 @@ export class AppFiles {
     this.#options = { ...this.#options, app };
     const isSame =
       before.recycleOnChange === after.recycleOnChange &&
+      before.envFile === after.envFile &&
       before.watchedFiles.join('\n') === after.watchedFiles.join('\n');
     if (isSame) return;
     this.#filter = filterOf(app);
@@ -90,7 +92,8 @@ export class AppFiles {
 }
 
 function filterOf(app: AppFilesOptions['app']): FileFilter {
-  const { recycleOnChange, watchedFiles } = app.settings;
+  const { recycleOnChange, watchedFiles, envFile } = app.settings;
+  const variables = envFile === '' || isAbsolute(envFile) ? [] : [`/${posix.normalize(envFile)}`];
   const always = [OFFLINE_FILE, ...CONFIG_FILES].map((name) => `/${name}`);
-  return createFileFilter([...(recycleOnChange ? watchedFiles : []), ...always]);
+  return createFileFilter([...(recycleOnChange ? [...watchedFiles, ...variables] : []), ...always]);
 }

@@ -34,7 +34,9 @@ interface AppLog {
 /** Where the log files of an app are. `logsFolder` is that of the host. */
 export function logFolderOf(app: App, logsFolder: string): string {
   const named = app.settings.logDirectory;
-  if (named === '') return join(logsFolder, ...app.name.split('/'));
+  // Another user could lead files of the host anywhere from a folder of its own.
+  const { user, group } = app.settings;
+  if (named === '' || user !== '' || group !== '') return join(logsFolder, ...app.name.split('/'));
   return isAbsolute(named) ? named : join(app.folder, named);
 }
 

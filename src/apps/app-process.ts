@@ -46,6 +46,8 @@ export interface ProcessWatcher {
 }
 
 export interface ProcessOptions extends CommandOptions {
+  /** Why there can be no process: told as the reason of a start that failed. */
+  problem?: string | undefined;
   /** Names the process to the front. */
   id: string;
   clock: Clock;
@@ -154,12 +156,15 @@ export class AppProcess {
   }
 
   async #spawn(): Promise<void> {
+    const { user, problem } = this.#options;
     const { folder } = this.#options.app;
     try {
+      if (problem !== undefined) throw new Error(problem);
       const child = spawn(this.command.file, this.command.args, {
         cwd: folder,
         env: this.command.env,
         detached: HAS_GROUPS,
+        ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
         stdio: ['ignore', 'pipe', 'pipe'],
         windowsHide: true,
       });

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { AppProcess } from './app-process.ts';
+import { userOf } from './app-user.ts';
 import { AppLogs } from './app-logs.ts';
 import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
 import { residentBytes } from './process-memory.ts';
@@ -10,12 +11,12 @@ import { Pool } from './pool.ts';
 import { RecycleWishes } from './recycle-wishes.ts';
 import { UsageWatch } from './usage-watch.ts';
 import { assert } from '../base/assert.ts';
-import { HostError } from '../base/host-error.ts';
+import { HostError, messageOf } from '../base/host-error.ts';
 import { nearestName } from '../base/setting.ts';
 import { asideGroup } from './app-config.ts';
 import type { DebugOptions } from './app-command.ts';
 import type { App, AppSettingsSource } from './app-config.ts';
-import type { ProcessWatcher } from './app-process.ts';
+import type { ProcessOptions, ProcessWatcher } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
 import type { Debuggee, LiveProcesses, PoolOptions } from './pool-options.ts';
 import type { RequestCounts } from './usage-watch.ts';
@@ -23,10 +24,12 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, Failure } from '../wire/front-messages.ts';
 
-export { APP_SETTINGS, asideGroup, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from './app-config.ts';
+export { APP_SETTINGS, asideGroup, DEFAULT_APP_SETTINGS, HOST_ONLY_SETTINGS } from './app-config.ts';
+export { readAppOverrides, readAppSettings } from './app-config.ts';
 export { discoverApps, sitePath } from './discover.ts';
 export type { DebugOptions } from './app-command.ts';
 export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
+export { userOf } from './app-user.ts';
 export type { ExitReport } from './app-process.ts';
 export type { AppStatus } from './app-status.ts';
 export type { AppLogs, PrintedLine } from './app-logs.ts';
@@ -82,6 +85,16 @@ export interface AppsOptions {
   logsFolder?: string;
   /** Private folder for the sockets on which apps wish new processes. Default: they cannot. */
   wishFolder?: string;
+  /** Where processes of another user reach this host. Default: nowhere. */
+  socketsOf?(uid: number): OtherSockets | undefined;
+}
+
+/** Sockets that only one user can open. */
+export interface OtherSockets {
+  /** SLIPSTREAM_FRONTS. */
+  fronts: string;
+  /** A folder that only the host can change, for the sockets of wishes. */
+  folder: string;
 }
 
 /** The room. Made by {@link createApps}; ended by `stop` or `stopNow`. */
@@ -351,20 +364,20 @@ class AppRoom implements Apps {
 
   #launch(app: App, changed: ProcessWatcher['changed'], debug: DebugOptions | undefined): AppProcess {
     assert(!this.#isStopped, 'nothing is started after a stop');
-    const { front, log, clock, fronts, port, registerPath, nodePath } = this.#options;
+    const { front, log, clock, port, registerPath, nodePath } = this.#options;
     this.#processesStarted += 1;
     const id = `${app.group}#${this.#processesStarted}`;
     const group = debug?.isAside === true ? asideGroup(app.path) : app.group;
     const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group };
     // Before the process can dial.
     front.expect(expected);
-    const wishSocket = this.#wishes?.socketFor(app);
+    const place = this.#placeFor(app, debug);
     const process = new AppProcess({
-      app, id, key: expected.key, fronts, port, registerPath, clock, log: log.with({ app: app.name }),
+      app, id, key: expected.key, port, registerPath, clock, log: log.with({ app: app.name }),
       watcher: this.#watcher(app, changed),
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(debug === undefined ? {} : { debug }),
-      ...(wishSocket === undefined ? {} : { wishSocket }),
+      ...place,
     });
     this.#known.set(id, process);
     if (process.pid !== undefined) {
@@ -375,6 +388,29 @@ class AppRoom implements Apps {
     void process.exited.then(() => setImmediate(() => void this.logs.closeProcess(app, process.pid ?? 0)));
     log.info('app-starting', { app: app.name, process: id, command: process.describedCommand });
     return process;
+  }
+
+  /** Who runs a process of the app and where that user reaches the host; or why there can be none. */
+  #placeFor(app: App, debug?: DebugOptions): Pick<ProcessOptions, 'fronts' | 'wishSocket' | 'user' | 'problem'> {
+    const { fronts, socketsOf } = this.#options;
+    const withWishes = (other?: { folder: string; uid: number }): { wishSocket?: string } =>
+      this.#wishes === undefined ? {} : { wishSocket: this.#wishes.socketFor(app, other) };
+    try {
+      const user = userOf(app.settings);
+      if (user === undefined || user.uid === process.getuid?.()) return { fronts, user, ...withWishes() };
+      const sockets = socketsOf?.(user.uid);
+      if (sockets === undefined) {
+        return { fronts, problem: `user "${user.name}" is new to this host: it holds after a restart (user)` };
+      }
+      // Its inspector would need a folder that both can change.
+      const problem =
+        debug?.inspector.kind === 'thread'
+          ? 'an app with a `user` is debugged over a port only (debuggerTransport: port), or while it runs (?live)'
+          : undefined;
+      return { fronts: sockets.fronts, user, problem, ...withWishes({ folder: sockets.folder, uid: user.uid }) };
+    } catch (error) {
+      return { fronts, problem: messageOf(error) };
+    }
   }
 
   #watcher(app: App, changed: ProcessWatcher['changed']): ProcessWatcher {

@@ -1,6 +1,7 @@
 // Where an app asks for new processes: a socket an app, on which the bytes `recycle` are the wish, as on iisnode's
 // control pipe. Anything else ends the connection. Wishes that follow each other soon are slowed, like changed files.
 
+import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { RecyclePacer } from './pacer.ts';
@@ -24,6 +25,8 @@ export interface RecycleWishesOptions {
 
 interface Place {
   path: string;
+  /** Whose it is, when not the host's. */
+  uid: number | undefined;
   server: Server;
   pacer: RecyclePacer;
   sockets: Set<Socket>;
@@ -47,20 +50,25 @@ export class RecycleWishes {
     this.#options = options;
   }
 
-  /** The path of the app's socket. It is there when this returns. */
-  socketFor(app: App): string {
+  /** The path of the app's socket; `other` when another user runs it. It is there when this returns. */
+  socketFor(app: App, other?: { folder: string; uid: number }): string {
     const known = this.#places.get(app.group);
-    if (known !== undefined) return known.path;
+    if (known?.uid === other?.uid && known !== undefined) return known.path;
+    this.forget(app);
     const { folder, clock, log } = this.#options;
     this.#opened += 1;
     // Short: a path of a socket is cut at about 104 bytes on some systems.
-    const path = join(folder, `w${this.#opened}.sock`);
+    const path = join(other?.folder ?? folder, `w${this.#opened}.sock`);
     const server = createServer((socket) => this.#hear(app.group, socket));
     server.maxConnections = CONNECTIONS_MAX;
     server.on('error', (error) => log.warn('wishes-failed', { app: app.name, reason: messageOf(error) }));
     server.listen(path);
+    if (other !== undefined) {
+      chmodSync(path, 0o600);
+      chownSync(path, other.uid, -1);
+    }
     server.unref();
-    this.#places.set(app.group, { path, server, pacer: new RecyclePacer(clock), sockets: new Set() });
+    this.#places.set(app.group, { path, uid: other?.uid, server, pacer: new RecyclePacer(clock), sockets: new Set() });
     return path;
   }
 

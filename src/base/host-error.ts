@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   // Life of an app.
   APP_EXITED: 'the app ended before it listened',
   APP_START_TIMED_OUT: 'the app did not listen in time',
+  APP_USER_INVALID: 'the app cannot run as the user that its settings name',
   APP_SPAWN_FAILED: 'the process of the app cannot be created',
   APP_STOPPED: 'the host is stopping and starts no app',
   APP_PAUSED: 'the app was stopped by a command',

@@ -9,6 +9,7 @@ import { INSPECTOR_DOOR_VARIABLE, type InspectorDoor } from '../wire/inspector-m
 import { CachePurger, offerPurge } from './cache-purge.ts';
 import { closeOnDisconnect, handKeyOn, isClusterWorker, tellListening } from './cluster-worker.ts';
 import { handDebuggerOn, offerToDebugger } from './debug-children.ts';
+import { readEnvFile } from './env-file.ts';
 import type { ExchangeSocket } from './exchange-socket.ts';
 import { HostJoin, type HostStart } from './host-join.ts';
 import { FrontLinks } from './host-link.ts';
@@ -68,6 +69,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   if (paths.length > 0 && key !== undefined) {
     delete env['SLIPSTREAM_KEY'];
     readIisnodeTraits(env);
+    readEnvFile(env);
     startDebuggee(paths[0]!, env);
     offerRecycleWish(env['SLIPSTREAM_WISH']);
     delete env['SLIPSTREAM_WISH'];

@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileStamp } from '../base/file-stamp.ts';
 import { HostError } from '../base/host-error.ts';
-import type { FolderSettings } from '../apps/apps.ts';
+import { HOST_ONLY_SETTINGS, type FolderSettings } from '../apps/apps.ts';
 import { brokenSite, readCompat, type SiteDraft } from '../compat/compat.ts';
 import { parseAppConfig } from './host-config.ts';
 import type { Log } from '../base/log.ts';
@@ -62,6 +62,11 @@ export function readFolderConfig(
   if (compat === undefined && name === undefined) return undefined;
   const mapped = parseAppConfig(compat?.settings ?? {}, compat?.sources ?? {});
   const own = name === undefined ? undefined : parseAppConfig(readText(join(folder, name)), join(folder, name));
+  for (const one of HOST_ONLY_SETTINGS) {
+    if (own?.settings[one] === undefined) continue;
+    const message = `${own.sources[one]}: "${one}" may stand in the host's file only, under "apps" or "defaults"`;
+    throw new HostError('CONFIG_INVALID', message);
+  }
   const env = { ...mapped.settings.env, ...own?.settings.env };
   return {
     settings: {

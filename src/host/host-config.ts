@@ -122,7 +122,9 @@ export const HOST_SETTINGS = {
   reservationFolder: {
     type: 'string',
     default: '/run/slipstream',
-    text: 'Where those users find their sockets: their `SLIPSTREAM_RESERVATIONS`, with the same default.',
+    text:
+      'Where those users, and apps with a `user`, find their sockets: the `SLIPSTREAM_RESERVATIONS` of programs that ' +
+      'claim, with the same default.',
   },
   joinedIdleTimeoutMs: {
     type: 'integer',

@@ -25,7 +25,7 @@ import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { Listeners, type ListenEdit } from './listeners.ts';
 import { Reservations } from './reservations.ts';
-import { makeUserSockets } from './user-sockets.ts';
+import { appSockets, appUserNumbers, makeUserSockets } from './user-sockets.ts';
 import { withCachedPrefixes } from './cache-rules.ts';
 import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
@@ -54,9 +54,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const portRange = parsePortRange(options.config.host.debuggerPortRange);
   const listeners = new Listeners(options.config.host.listen);
   try {
-    const { host: settings } = options.config;
+    const { host: settings, apps } = options.config;
     const reservations = Reservations.read(settings.reservations, options.parts.parsePrefix);
-    const users = makeUserSockets(settings.reservationFolder, reservations.users, settings.frontProcesses);
+    const users = makeUserSockets(settings, [...reservations.users, ...appUserNumbers(apps)]);
     const run = makeRunFolder(homeFolder());
     const host = new Supervisor({ ...options, root }, { reservations, users, listeners, run, portRange });
     await host.start();
@@ -166,7 +166,7 @@ class Supervisor implements Host {
       root: this.#options.root,
       settings: this.#config.apps,
       logsFolder: join(homeFolder(), 'logs'),
-      wishFolder: this.#bound.run.folder,
+      ...appSockets(this.#bound.run.folder, this.#bound.users.users),
       fronts: this.#fronts.linkSockets.join(delimiter),
       port: this.#bound.listeners.bound[0]?.port ?? 0,
       registerPath: this.#options.parts.registerPath,
@@ -224,7 +224,7 @@ class Supervisor implements Host {
     return new JoinServer({
       path: join(this.#bound.run.folder, JOIN_SOCKET),
       fronts: this.#fronts.linkSockets,
-      users: this.#bound.users.users,
+      users: this.#bound.users.users.filter(({ uid }) => this.#bound.reservations.users.includes(uid)),
       reservations: this.#bound.reservations,
       parsePrefix: parts.parsePrefix,
       configured: () => this.#bound.listeners.bound,

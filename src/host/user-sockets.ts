@@ -3,7 +3,8 @@
 // anything there, and they hold nothing but these sockets.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
+import { userOf, type AppSettingsSource, type OtherSockets } from '../apps/apps.ts';
 import { HostError } from '../base/host-error.ts';
 import { isAlive } from './run-folder.ts';
 
@@ -19,13 +20,42 @@ export interface UserSockets {
   links: string[];
 }
 
+/** Users besides the host's own that its file lets apps run as. Unknown ones are told when such an app starts. */
+export function appUserNumbers({ defaults, overrides }: AppSettingsSource): number[] {
+  const own = process.getuid?.();
+  const all = [defaults, ...Object.values(overrides).map((settings) => ({ ...defaults, ...settings }))];
+  const numbers = all.flatMap((settings): number[] => {
+    try {
+      const uid = userOf(settings)?.uid;
+      return uid === undefined || uid === own ? [] : [uid];
+    } catch (error) {
+      if (error instanceof HostError) return [];
+      throw error;
+    }
+  });
+  return [...new Set(numbers)];
+}
+
+/** Where apps wish new processes, and where those of other users reach the host. */
+export function appSockets(
+  wishFolder: string,
+  users: readonly UserSockets[],
+): { wishFolder: string; socketsOf(uid: number): OtherSockets | undefined } {
+  return {
+    wishFolder,
+    socketsOf(uid) {
+      const found = users.find((user) => user.uid === uid);
+      return found && { fronts: found.links.join(delimiter), folder: dirname(found.join) };
+    },
+  };
+}
+
 /** Makes the folders. @throws HostError HOME_UNSAFE */
 export function makeUserSockets(
-  folder: string,
-  users: readonly number[],
-  frontCount: number,
+  { reservationFolder: folder, frontProcesses }: { reservationFolder: string; frontProcesses: number },
+  uids: readonly number[],
 ): { users: UserSockets[]; remove(): void } {
-  if (users.length === 0) return { users: [], remove: () => {} };
+  if (uids.length === 0) return { users: [], remove: () => {} };
   makeReachable(folder);
   for (const name of readdirSync(folder)) {
     const pid = /^run-(\d+)$/.exec(name)?.[1];
@@ -35,10 +65,10 @@ export function makeUserSockets(
   rmSync(run, { recursive: true, force: true });
   makeReachable(run);
   return {
-    users: users.map((uid) => ({
+    users: [...new Set(uids)].map((uid) => ({
       uid,
       join: join(run, `${uid}.sock`),
-      links: Array.from({ length: frontCount }, (_, index) => join(run, `${uid}-front-${index}.sock`)),
+      links: Array.from({ length: frontProcesses }, (_, index) => join(run, `${uid}-front-${index}.sock`)),
     })),
     remove: () => rmSync(run, { recursive: true, force: true }),
   };
