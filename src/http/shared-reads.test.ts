@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { test } from 'node:test';
+import { withFront } from './front.test.support.ts';
 import { onBytes } from './shared-reads.ts';
 
 /** A server that collects what comes, and a client of it. */
@@ -89,3 +90,33 @@ test('a socket that was read from before goes on with data events', async () => 
     assert.equal(pieces.join(''), 'abcdef');
   });
 });
+
+test('what clients send in pieces, by turns, stays theirs: heads, bodies and pipelined requests', () =>
+  withFront({}, async ({ client, join }) => {
+    const app = await join();
+    const size = 5000;
+    const clients = Array.from({ length: 8 }, (_, index) => {
+      const letter = String.fromCharCode(0x61 + index);
+      const body = letter.repeat(size);
+      const fields = `Host: a\r\nX-Of: ${letter.repeat(20)}\r\n`;
+      const first = `POST /${letter} HTTP/1.1\r\n${fields}Content-Length: ${size}\r\n\r\n${body}`;
+      const text = `${first}GET /${letter}2 HTTP/1.1\r\n${fields}\r\n`;
+      return { letter, body, text, made: client() };
+    });
+    const ends = [10, 60, 120, 121, 4096, size, size + 100, Infinity];
+    let start = 0;
+    for (const end of ends) {
+      for (const { made, text } of clients) made.write(text.slice(start, end));
+      // Each client is read before the next piece goes out: somebody else's bytes are where its own were.
+      await new Promise((resolve) => setImmediate(resolve));
+      start = end;
+    }
+    const bodies = new Map(clients.map(({ letter, body }) => [letter, body]));
+    for (let count = 0; count < clients.length * 2; count++) {
+      const { channel, request } = await app.request();
+      const letter = request.target[1]!;
+      assert.equal(request.fields[3], letter.repeat(20));
+      if (request.target.length === 2) assert.equal((await app.body(channel)).text, bodies.get(letter));
+      app.answer(channel, letter);
+    }
+  }));
