@@ -140,6 +140,12 @@ export const APP_SETTINGS = {
     type: 'string', default: '',
     text: 'Folder of the log files, relative to the app; empty is `logs/<app>` in SLIPSTREAM_HOME.',
   },
+  logPage: {
+    type: 'choice', default: 'local', choices: ['local', 'everyone', 'off'],
+    text:
+      'Who sees the page with the logs, at the URL of `logDirectory` where that is in the folder of the app: clients ' +
+      'at this machine, everyone as with iisnode, nobody.',
+  },
   logFormat: {
     type: 'choice', default: 'text', choices: ['text', 'crlf', 'time', 'json'],
     text: 'Lines as printed, the same with CR LF, each after its time, or as JSON objects.',

@@ -4,6 +4,7 @@
 import { open } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { LogFiles, listLogFiles } from './log-files.ts';
+import { FOLLOWERS_MAX, FOLLOW_WAIT_MS, linesAfter, type FollowedLines } from './log-follow.ts';
 import { assert } from '../base/assert.ts';
 import type { App } from './app-config.ts';
 import type { FoundLogFile, LogFormat, LogStream } from './log-files.ts';
@@ -25,6 +26,8 @@ export interface PrintedLine {
 interface AppLog {
   lines: PrintedLine[];
   characters: number;
+  /** Lines so far. */
+  count: number;
   files: LogFiles | undefined;
   /** What the files were made from. */
   madeFrom: string;
@@ -56,6 +59,7 @@ export class AppLogs {
   write(app: App, printed: PrintedLine): void {
     const kept = this.#of(app);
     kept.lines.push(printed);
+    kept.count += 1;
     kept.characters += printed.line.length;
     while (kept.lines.length > LINES_MAX || kept.characters > CHARACTERS_MAX) {
       kept.characters -= kept.lines.shift()!.line.length;
@@ -97,6 +101,30 @@ export class AppLogs {
     return () => void followers.delete(onLine);
   }
 
+  /**
+   * The newest at most `max` lines from number `after` on, at once or when there are some, after FOLLOW_WAIT_MS at the
+   * latest. `isFull`: too many wait already.
+   */
+  async linesAfter(app: App, after: number, max: number): Promise<FollowedLines & { isFull: boolean }> {
+    const kept = this.#of(app);
+    const look = (): FollowedLines => linesAfter({ lines: kept.lines, next: kept.count }, after, max);
+    const found = look();
+    const isNews = found.lines.length > 0 || found.missed > 0 || found.next !== after;
+    const isFull = kept.followers.size >= FOLLOWERS_MAX;
+    if (isNews || isFull) return { ...found, isFull };
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        leave();
+        // Behind the turn: a burst of lines is one answer.
+        setImmediate(resolve);
+      };
+      const leave = this.follow(app, end);
+      const timer = setTimeout(end, FOLLOW_WAIT_MS).unref();
+    });
+    return { ...look(), isFull };
+  }
+
   /** The app is gone. */
   forget(app: App): void {
     void this.#apps.get(app.group)?.files?.close();
@@ -111,7 +139,7 @@ export class AppLogs {
   #of(app: App): AppLog {
     let kept = this.#apps.get(app.group);
     if (kept === undefined) {
-      kept = { lines: [], characters: 0, files: undefined, madeFrom: '', followers: new Set() };
+      kept = { lines: [], characters: 0, count: 0, files: undefined, madeFrom: '', followers: new Set() };
       this.#apps.set(app.group, kept);
     }
     return kept;
