@@ -1,7 +1,7 @@
 // slipstream status: the running host, its apps and their processes.
 
 import { askHost } from '../process/control-client.ts';
-import type { AppSnapshot, FrontSnapshot, HostSnapshot } from '../wire/status.ts';
+import type { AppSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot } from '../wire/status.ts';
 import { HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
 import { durationText, printable, sizeText, textTable } from './text-table.ts';
 
@@ -11,7 +11,8 @@ export const STATUS_HELP = `Usage: slipstream status [--json] [--host PID]
 Shows the host that runs for SLIPSTREAM_HOME: a row for each app with its state, its
 processes, requests so far, requests under way and waiting, memory and restarts.
 With several front processes (frontProcesses) also a row for each of them.
-Below the table: why an app failed, and settings that were not taken.
+Servers of programs that joined have a table of their own, a row for each.
+Below: why an app failed, and settings that were not taken.
 `;
 
 /** Runs the verb. */
@@ -67,6 +68,22 @@ function frontsText(fronts: readonly FrontSnapshot[]): string {
   return `\n${textTable([head, ...fronts.map(frontRow)], [2, 3, 4, 5])}`;
 }
 
+/** A table of the servers that joined. */
+function joinedText(joined: readonly JoinedSnapshot[]): string {
+  if (joined.length === 0) return '';
+  const head = ['JOINED', 'PID', 'PROGRAM', 'STATE', 'REQUESTS', 'NOW', 'MEMORY'];
+  const rows = joined.map(({ prefix, pid, title, uid, state, requests = 0, active = 0, waiting = 0, memoryBytes }) => [
+    prefix,
+    uid === undefined ? String(pid) : `${pid} (user ${uid})`,
+    printable(title),
+    state === 'held' ? 'ready' : 'closing',
+    String(requests),
+    `${active}+${waiting}`,
+    memoryBytes === undefined ? '-' : sizeText(memoryBytes),
+  ]);
+  return `\n${textTable([head, ...rows], [4, 5, 6])}`;
+}
+
 /** The status for people. */
 export function statusText(snapshot: HostSnapshot): string {
   const { version, pid, urls = [], root, uptimeMs = 0, apps } = snapshot;
@@ -80,6 +97,7 @@ export function statusText(snapshot: HostSnapshot): string {
   const head = ['APP', 'PATH', 'STATE', 'PIDS', 'REQUESTS', 'NOW', 'MEMORY', 'RESTARTS'];
   text += `\n${apps.length === 0 ? 'no app yet\n' : textTable([head, ...apps.map(appRow)], [4, 5, 6, 7])}`;
   text += apps.map(debuggerText).join('');
+  text += joinedText(snapshot.joined ?? []);
   text += frontsText(snapshot.fronts ?? []);
   const problems = apps.flatMap(({ name, failure, problem }) => [
     ...(failure === undefined ? [] : [failure]),

@@ -5,6 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
+import { bodyPieceBytesMax } from '../base/queue-settings.ts';
 import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { LINK, RESET_REASON, type Origin } from '../wire/link-messages.ts';
 import { asBuffer, isByteText } from './byte-text.ts';
@@ -200,7 +201,7 @@ export class ExchangeSocket extends SocketFacade {
     this.#timer?.refresh();
     const request = this.#request;
     if (this.#state === 'tunnel') this.push(bytes);
-    else if (request !== null && !request.complete && !request._dumped) request.push(bytes);
+    else if (request !== null && !request.complete && !request._dumped) pushPieces(request, bytes);
     this.#settle();
   }
 
@@ -422,3 +423,16 @@ Object.defineProperty(ExchangeSocket.prototype, 'writableLength', {
     return this.unsentBytes;
   },
 });
+
+/** HTTPSYS_BUFFER_SIZE: what programs got at most at a time. */
+const PIECE_BYTES_MAX = bodyPieceBytesMax(process.env);
+
+function pushPieces(request: IncomingMessage, bytes: Buffer): void {
+  if (bytes.length <= PIECE_BYTES_MAX) {
+    request.push(bytes);
+    return;
+  }
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES_MAX) {
+    request.push(bytes.subarray(start, start + PIECE_BYTES_MAX));
+  }
+}

@@ -4,6 +4,7 @@
 import net from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import { HostError } from '../base/host-error.ts';
+import { queueSettings } from '../base/queue-settings.ts';
 import type { ClaimPlace, JoinReply } from '../wire/join-messages.ts';
 import { backgroundHome } from '../base/home-folder.ts';
 import type { ListeningServer } from './app-handle.ts';
@@ -75,7 +76,7 @@ export class HostJoin {
 
   #ask(claim: number, place: ClaimPlace): JoinReply | null {
     if (this.#channel?.isOpen !== true) this.#open();
-    return this.#channel?.ask({ kind: 'claim', claim, place }) ?? null;
+    return this.#channel?.ask({ kind: 'claim', claim, place, queue: queueSettings(process.env) }) ?? null;
   }
 
   #open(): void {

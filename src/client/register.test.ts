@@ -25,7 +25,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipstream-register-'));
   preload = join(folder, 'register.cjs');
   const entryPoints = [join(here, `register${extension}`)];
-  const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20' } as const;
+  const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', logLevel: 'error' } as const;
   buildSync({ ...common, entryPoints, outfile: preload });
   const modules = dirname(dirname(require.resolve('express/package.json')));
   await symlink(modules, join(folder, 'node_modules'));

@@ -2,7 +2,7 @@
 // Pure: a snapshot in, HTML out. Nothing of it comes from another host.
 
 import { escapeHtml } from '../base/html.ts';
-import type { AppSnapshot, AppState, HostSnapshot } from '../wire/status.ts';
+import type { AppSnapshot, AppState, HostSnapshot, JoinedSnapshot } from '../wire/status.ts';
 
 const STATES: Record<AppState, string> = {
   idle: 'starts at the first request',
@@ -21,6 +21,7 @@ const STYLE = `
 --debug:light-dark(#7b3fe4,#c58af9);--text:light-dark(#1f1f1f,#e3e3e3);--back:light-dark(#fff,#1f2023)}
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:3rem auto;padding:0 1.25rem;
 background:var(--back);color:var(--text)}
+h2{font-size:1.1rem;font-weight:600;margin:2rem 0 .5rem}
 h1{font-size:1.4rem;font-weight:600;margin:0 0 1.5rem}
 a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
 table{border-collapse:collapse;width:100%}
@@ -49,6 +50,19 @@ function row(app: AppSnapshot): string {
   );
 }
 
+/** Programs that joined, by their prefixes: not links, since `*` is no name. */
+function joinedTable(joined: readonly JoinedSnapshot[]): string {
+  if (joined.length === 0) return '';
+  const rows = joined.map(({ prefix, pid, title, state }) => {
+    const text = state === 'held' ? 'running' : 'closing';
+    return (
+      `<tr><td><code>${escapeHtml(prefix)}</code></td><td><span class="state ready">${text}</span> ` +
+      `<span class="soft">${escapeHtml(title)}, pid ${pid}</span></td></tr>`
+    );
+  });
+  return `<h2>Joined programs</h2><table><tr><th>URL prefix</th><th>State</th></tr>${rows.join('')}</table>`;
+}
+
 /** The whole page. */
 export function indexPage(snapshot: HostSnapshot): string {
   const rows = snapshot.apps.map(row).join('');
@@ -58,7 +72,7 @@ export function indexPage(snapshot: HostSnapshot): string {
       : `<table><tr><th>App</th><th>State</th><th>Debugger</th></tr>${rows}</table>`;
   return `<!DOCTYPE html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
-<title>Slipstream</title><style>${STYLE}</style><h1>Slipstream</h1>${apps}
+<title>Slipstream</title><style>${STYLE}</style><h1>Slipstream</h1>${apps}${joinedTable(snapshot.joined ?? [])}
 <p class="soft">Slipstream ${escapeHtml(snapshot.version)}, Node ${escapeHtml(process.version)}</p></html>
 `;
 }

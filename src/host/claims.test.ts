@@ -22,7 +22,7 @@ function add(claims: Claims, wish: Wish): Hold {
   const place: ClaimPlace = wish.place ?? { kind: 'port', port: 8080, address: '' };
   const prefix = wish.prefix ?? portPrefix(8080, '');
   const { pid, listener = LISTENER, uid = null } = wish;
-  return claims.add({ owner: {}, claim: 1, pid, uid, title: `app-${pid}.js`, place, prefix, listener });
+  return claims.add({ owner: {}, claim: 1, pid, uid, title: `app-${pid}.js`, place, prefix, listener, queue: {} });
 }
 
 function sharedAt(path: string): { place: ClaimPlace; prefix: JoinPrefix } {

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { HostError } from '../base/host-error.ts';
+import type { QueueSettings } from '../base/queue-settings.ts';
 import type { ExpectedProcess, Group, Route } from '../wire/front-messages.ts';
 import type { ClaimPlace } from '../wire/join-messages.ts';
 import type { BoundListener } from './listen-origin.ts';
@@ -50,6 +51,7 @@ export interface Hold {
   readonly place: ClaimPlace;
   readonly prefix: JoinPrefix;
   readonly listener: JoinListener;
+  readonly queue: QueueSettings;
   state: HoldState;
 }
 
@@ -81,6 +83,16 @@ export function withJoined(apps: Tables, joined: Tables, ports: readonly number[
     return places.map((place) => ({ ...route, prefix: `${place}${route.prefix}` }));
   });
   return { routes: [...own, ...joined.routes], groups: [...apps.groups, ...joined.groups] };
+}
+
+/** The tables where the case of letters in paths does not matter, if `ignoreCase`. */
+export function withPathCase({ routes, groups }: Tables, ignoreCase: boolean): Tables {
+  return { routes: ignoreCase ? routes.map((route) => ({ ...route, ignoreCase })) : routes, groups };
+}
+
+/** The prefix in one spelling, if `ignoreCase`, so that two spellings are one prefix. */
+export function spelled(prefix: JoinPrefix, ignoreCase: boolean): JoinPrefix {
+  return ignoreCase ? { ...prefix, text: prefix.text.toLowerCase(), path: prefix.path.toLowerCase() } : prefix;
 }
 
 /** See the head of the file. */
@@ -158,7 +170,9 @@ export class Claims {
     for (const hold of [...this.#former.values(), ...this.held]) {
       const { group } = hold.process;
       // Requests wait while a process links itself again; without any, they are told to come later.
-      rows.set(hold.prefix.text, { id: group, name: hold.title, onDemand: hold.state === 'held' });
+      const isFirst = rows.get(hold.prefix.text)?.onDemand !== true;
+      if (!isFirst) continue;
+      rows.set(hold.prefix.text, { id: group, name: hold.title, onDemand: hold.state === 'held', ...hold.queue });
     }
     return {
       routes: [...rows].map(([prefix, { id }]) => ({ prefix, group: id })),

@@ -106,7 +106,12 @@ export function limitsOf(limits: FrontLimits, index: number, count: number): Fro
 export function groupsOf(groups: Group[], index: number, count: number): Group[] {
   if (count === 1) return groups;
   return groups.map((group) => {
-    if (group.concurrencyMax === undefined) return group;
-    return { ...group, concurrencyMax: Math.max(1, shareOf(group.concurrencyMax, index, count)) };
+    const { concurrencyMax, queueMax } = group;
+    if (concurrencyMax === undefined && queueMax === undefined) return group;
+    return {
+      ...group,
+      ...(concurrencyMax !== undefined && { concurrencyMax: Math.max(1, shareOf(concurrencyMax, index, count)) }),
+      ...(queueMax !== undefined && { queueMax: shareOf(queueMax, index, count) }),
+    };
   });
 }

@@ -112,6 +112,11 @@ export const HOST_SETTINGS = {
     default: [],
     text: 'Listeners, as they stand in `listen`, whose connections begin with a PROXY protocol header (v1 or v2).',
   },
+  ignorePathCase: {
+    type: 'boolean',
+    default: false,
+    text: 'Whether the case of letters in paths of URL prefixes and apps does not matter, as on IIS.',
+  },
   reservations: {
     type: 'map',
     default: {},

@@ -20,12 +20,11 @@ import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts
 import { decideOnIndex, plainAnswer } from './index-door.ts';
 import { decideOnLogs, LOG_GROUPS } from './log-door.ts';
 import { LiveConfig } from './live-config.ts';
-import { JOINED_GROUPS, type Tables } from './claims.ts';
+import { JOINED_GROUPS, spelled, withPathCase, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
 import { Listeners, type ListenEdit } from './listeners.ts';
-import { Reservations } from './reservations.ts';
-import { appSockets, appUserNumbers, makeUserSockets } from './user-sockets.ts';
+import { appSockets, makeReserved, type Reserved } from './user-sockets.ts';
 import { withCachedPrefixes } from './cache-rules.ts';
 import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
@@ -54,11 +53,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const portRange = parsePortRange(options.config.host.debuggerPortRange);
   const listeners = new Listeners(options.config.host.listen);
   try {
-    const { host: settings, apps } = options.config;
-    const reservations = Reservations.read(settings.reservations, options.parts.parsePrefix);
-    const users = makeUserSockets(settings, [...reservations.users, ...appUserNumbers(apps)]);
+    const reserved = makeReserved(options.config, options.parts.parsePrefix);
     const run = makeRunFolder(homeFolder());
-    const host = new Supervisor({ ...options, root }, { reservations, users, listeners, run, portRange });
+    const host = new Supervisor({ ...options, root }, { reserved, listeners, run, portRange });
     await host.start();
     return host;
   } catch (error) {
@@ -70,8 +67,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 interface Bound {
   listeners: Listeners;
   run: { folder: string; remove: () => void };
-  reservations: Reservations;
-  users: ReturnType<typeof makeUserSockets>;
+  reserved: Reserved;
   portRange: { start: number; end: number };
 }
 
@@ -120,7 +116,7 @@ class Supervisor implements Host {
     this.#fronts = new Fronts({
       count: config.host.frontProcesses,
       mainPath: parts.frontMainPath,
-      users: bound.users.users,
+      users: bound.reserved.users,
       folder: bound.run.folder,
       json,
       listeners: bound.listeners.bound,
@@ -166,7 +162,7 @@ class Supervisor implements Host {
       root: this.#options.root,
       settings: this.#config.apps,
       logsFolder: join(homeFolder(), 'logs'),
-      ...appSockets(this.#bound.run.folder, this.#bound.users.users),
+      ...appSockets(this.#bound.run.folder, this.#bound.reserved.users),
       fronts: this.#fronts.linkSockets.join(delimiter),
       port: this.#bound.listeners.bound[0]?.port ?? 0,
       registerPath: this.#options.parts.registerPath,
@@ -221,14 +217,15 @@ class Supervisor implements Host {
 
   #createJoins(): JoinServer {
     const { parts, config, onJoinedIdle, clock, log } = this.#options;
+    const ignoresCase = (): boolean => this.#config.current.host.ignorePathCase;
+    const pathOf = (app: App): string => (ignoresCase() ? app.path.toLowerCase() : app.path);
     return new JoinServer({
       path: join(this.#bound.run.folder, JOIN_SOCKET),
       fronts: this.#fronts.linkSockets,
-      users: this.#bound.users.users.filter(({ uid }) => this.#bound.reservations.users.includes(uid)),
-      reservations: this.#bound.reservations,
-      parsePrefix: parts.parsePrefix,
+      reserved: this.#bound.reserved,
+      parsePrefix: (text) => spelled(parts.parsePrefix(text), ignoresCase()),
       configured: () => this.#bound.listeners.bound,
-      holderOf: ({ path }) => this.#apps.list().find((app) => app.path === path)?.name ?? null,
+      holderOf: ({ path }) => this.#apps.list().find((app) => pathOf(app) === path)?.name ?? null,
       front: {
         expect: (process) => this.#fronts.expect(process),
         forget: (process) => this.#fronts.forget(process),
@@ -284,7 +281,8 @@ class Supervisor implements Host {
       debuggerOf: (path) => this.#desk.snapshotOf(path, this.#debugger.status(path)),
       problemOf: (folder) => this.#config.problemOf(folder),
     });
-    return { version: this.#options.parts.version, apps };
+    const joined = this.#joins.snapshot();
+    return { version: this.#options.parts.version, apps, ...(joined.length > 0 && { joined }) };
   }
 
   async #status(): Promise<HostSnapshot> {
@@ -292,6 +290,7 @@ class Supervisor implements Host {
     return hostStatus({
       snapshot: this.snapshot(),
       apps: this.#apps,
+      joined: (report) => this.#joins.snapshot(report),
       ...(await this.#fronts.status()),
       root,
       urls: this.urls,
@@ -363,7 +362,7 @@ class Supervisor implements Host {
     this.#tls.stop();
     this.#bound.listeners.close();
     this.#bound.run.remove();
-    this.#bound.users.remove();
+    this.#bound.reserved.remove();
   }
 
   #appAt(path: string): App {
@@ -439,7 +438,7 @@ class Supervisor implements Host {
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
     const debugged = debuggedGroups(apps, this.#debugger);
     const options = { stickyKey: this.#stickyKey, host, secretOf, debugged, sites };
-    const tables = this.#joins.addTo(routesOf(apps, options));
+    const tables = withPathCase(this.#joins.addTo(routesOf(apps, options)), host.ignorePathCase);
     return { ...tables, routes: withCachedPrefixes(tables.routes, host.cachedPrefixes, debugged) };
   }
 }

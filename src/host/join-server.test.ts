@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { HostError } from '../base/host-error.ts';
 import { silentLog } from '../base/log.ts';
+import type { ExpectedProcess } from '../wire/front-messages.ts';
 import type { JoinReply } from '../wire/join-messages.ts';
 import { portPrefix } from './claims.ts';
 import { JoinServer } from './join-server.ts';
@@ -19,6 +20,7 @@ interface Scene {
   path: string;
   /** What the fronts were told. */
   told: string[];
+  expected: ExpectedProcess[];
   until(what: string): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ async function scene(t: TestContext): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-join-server-'));
   const path = join(folder, 'joined.sock');
   const told: string[] = [];
+  const expected: ExpectedProcess[] = [];
   const looks = new Set<() => void>();
   const tell = (what: string): void => {
     told.push(what);
@@ -35,8 +38,7 @@ async function scene(t: TestContext): Promise<Scene> {
   const server = new JoinServer({
     path,
     fronts: ['front-0.sock'],
-    users: [],
-    reservations: new Reservations([], 0),
+    reserved: { reservations: new Reservations([], 0), users: [], remove: () => {} },
     parsePrefix(text) {
       const match = /^http:\/\/\*:(\d+)(\/.*)$/.exec(text);
       if (match === null) throw new HostError('PREFIX_INVALID', `${text} is no prefix`);
@@ -45,7 +47,10 @@ async function scene(t: TestContext): Promise<Scene> {
     configured: () => [],
     holderOf: ({ path: prefixPath }) => (prefixPath === '/app/' ? 'app' : null),
     front: {
-      expect: () => tell('expect'),
+      expect(process) {
+        expected.push(process);
+        tell('expect');
+      },
       forget: () => tell('forget'),
       listen: () => Promise.resolve(tell('listen')),
       unlisten: () => tell('unlisten'),
@@ -68,7 +73,7 @@ async function scene(t: TestContext): Promise<Scene> {
       looks.add(look);
       look();
     });
-  return { server, path, told, until };
+  return { server, path, told, expected, until };
 }
 
 /** A process that sends lines and reads replies. */
@@ -89,18 +94,19 @@ const HELLO = { kind: 'hello', version: 1, pid: 7, title: 'app.js' };
 const CLAIM = { kind: 'claim', claim: 1, place: { kind: 'port', port: 0, address: '127.0.0.1' } };
 
 test('a claim binds, is told to the fronts and answered with a key; a release closes the listener', async (t) => {
-  const { server, path, told } = await scene(t);
+  const { server, path, told, expected } = await scene(t);
   const { ask } = await dial(t, path);
   assert.deepEqual(await ask(HELLO), { kind: 'welcome', version: 1, hostPid: process.pid });
   const claimed = await ask(CLAIM);
   assert.ok(claimed.kind === 'claimed' && claimed.port > 0 && claimed.address === '127.0.0.1');
-  const [hold] = server.holds;
-  assert.equal(hold!.process.key, claimed.key);
+  const [held] = server.snapshot();
+  assert.deepEqual(held, { prefix: `http://127.0.0.1:${claimed.port}/`, pid: 7, title: 'app.js', state: 'held' });
   assert.deepEqual(told, ['expect', 'routes', 'listen']);
   assert.deepEqual(await ask({ kind: 'release', claim: 1 }), { kind: 'released', claim: 1 });
   assert.deepEqual(told.slice(3), ['unlisten', 'routes']);
   assert.equal(server.listeners.length, 0);
-  server.unlinked(hold!.process.id);
+  assert.equal(server.snapshot()[0]!.state, 'released');
+  server.unlinked(expected[0]!.id);
   assert.equal(told.at(-1), 'forget');
 });
 
@@ -111,7 +117,7 @@ test('what a process held is free once its connection ends', async (t) => {
   await ask(CLAIM);
   socket.destroy();
   await until('forget');
-  assert.equal(server.holds.length, 0);
+  assert.deepEqual(server.snapshot(), []);
   assert.equal(server.listeners.length, 0);
 });
 

@@ -5,17 +5,16 @@ import * as net from 'node:net';
 import type { Clock, Timer } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
-import type { ExpectedProcess } from '../wire/front-messages.ts';
-import { JOIN_LINE_BYTES_MAX, JOIN_VERSION } from '../wire/join-messages.ts';
+import type { ExpectedProcess, FrontReport } from '../wire/front-messages.ts';
+import type { JoinedSnapshot } from '../wire/status.ts';
 import type { ClaimPlace, JoinReply, JoinRequest } from '../wire/join-messages.ts';
 import { Claims, portPrefix, withJoined } from './claims.ts';
 import type { Hold, JoinListener, JoinPrefix, Tables } from './claims.ts';
-import type { Reservations } from './reservations.ts';
-import { giveSocket, type UserSockets } from './user-sockets.ts';
+import { JoinConnection, type Joiner } from './join-connection.ts';
+import { giveSocket, type Reserved, type UserSockets } from './user-sockets.ts';
 import { bindOrigin, bindErrno, type BoundListener } from './listen-origin.ts';
 
 const CONNECTIONS_MAX = 4096;
-const HELLO_TIMEOUT_MS = 5000;
 const OTHERS_MASK = 0o177;
 
 /** What joined processes need of the fronts. */
@@ -35,9 +34,8 @@ export interface JoinServerOptions {
   path: string;
   /** Link sockets of the fronts. */
   fronts: string[];
-  /** Sockets of other users. */
-  users: readonly UserSockets[];
-  reservations: Reservations;
+  /** What other users may claim, and their sockets. */
+  reserved: Reserved;
   /** @throws HostError PREFIX_INVALID */
   parsePrefix(text: string): JoinPrefix;
   /** The listeners of the configuration. */
@@ -75,9 +73,12 @@ export class JoinServer {
 
   /** Opens the socket. @throws HostError LISTEN_FAILED */
   async open(): Promise<void> {
-    const { path, users } = this.#options;
+    const { path, reserved } = this.#options;
     await this.#open(path, null);
-    for (const user of users) await this.#open(user.join, user);
+    const { reservations, users } = reserved;
+    for (const user of users) {
+      if (reservations.users.includes(user.uid)) await this.#open(user.join, user);
+    }
     this.#watchIdle();
   }
 
@@ -130,13 +131,25 @@ export class JoinServer {
   /** The tables of the apps with the joined processes in them. */
   addTo(apps: Tables): Tables {
     const ports = new Set(this.#options.configured().map((bound) => bound.port));
-    const reserved = this.#options.reservations.rows.map(({ prefix, user }) => ({ text: prefix.text, name: user }));
+    const { rows } = this.#options.reserved.reservations;
+    const reserved = rows.map(({ prefix, user }) => ({ text: prefix.text, name: user }));
     return withJoined(apps, this.#claims.tables(reserved), [...ports]);
   }
 
-  /** Who listens, for status pages. */
-  get holds(): readonly Hold[] {
-    return this.#claims.held;
+  /** The servers that listen or end, for status pages. */
+  snapshot(report: FrontReport | null = null): JoinedSnapshot[] {
+    return this.#claims.all.map(({ prefix, pid, title, uid, state, process: { id, group } }) => ({
+      prefix: prefix.text,
+      pid,
+      title,
+      ...(uid !== null && { uid }),
+      state,
+      ...(report !== null && {
+        requests: report.served[id] ?? 0,
+        active: report.active[id] ?? 0,
+        waiting: report.waiting[group] ?? 0,
+      }),
+    }));
   }
 
   /** The link of a process ended. */
@@ -147,7 +160,7 @@ export class JoinServer {
 
   #accept(socket: net.Socket, user: UserSockets | null): void {
     this.#sockets.add(socket);
-    const connection = new JoinConnection(socket, user, this.#options, {
+    const connection = new JoinConnection(socket, user, this.#options.clock, {
       claim: (owner, from, request) => this.#claim(owner, from, request),
       release: (owner, claim) => this.#release(owner, claim),
     });
@@ -158,13 +171,13 @@ export class JoinServer {
   }
 
   async #claim(owner: JoinConnection, from: Joiner, request: JoinRequest & { kind: 'claim' }): Promise<JoinReply> {
-    const { claim, place } = request;
+    const { claim, place, queue = {} } = request;
     const { front, onChange, log } = this.#options;
     if (!this.#sockets.has(owner.socket)) throw new HostError('CONTROL_LOST', 'the process is gone');
     const uid = owner.user?.uid ?? null;
     const { prefix, listener, isNew } = this.#place(place, uid);
     const { bound, address } = listener;
-    const hold = this.#claims.add({ owner, claim, ...from, uid, place, prefix, listener });
+    const hold = this.#claims.add({ owner, claim, ...from, uid, place, prefix, listener, queue });
     this.#watchIdle();
     front.expect(hold.process);
     onChange();
@@ -183,7 +196,7 @@ export class JoinServer {
 
   /** Finds or binds the listener of a place. */
   #place(place: ClaimPlace, uid: number | null): Placed {
-    const { reservations, parsePrefix } = this.#options;
+    const { reserved: { reservations }, parsePrefix } = this.#options;
     const mate = this.#claims.clusterMate(place, uid);
     if (mate !== undefined) return { prefix: mate.prefix, listener: mate.listener, isNew: false };
     if (place.kind === 'prefix') {
@@ -223,7 +236,8 @@ export class JoinServer {
       return { prefix, listener: { bound: own, address, isOnDemand: false }, isNew: false };
     }
     this.#checkScheme(prefix);
-    const known = this.#onDemandAt(prefix.port, address);
+    // A listener of all addresses serves a prefix of one of them, too.
+    const known = this.#onDemandAt(prefix.port, address) ?? this.#onDemandAt(prefix.port, '');
     if (known !== undefined) return { prefix, listener: known, isNew: false };
     return { prefix, listener: this.#bind(prefix.port, address, prefix.scheme), isNew: true };
   }
@@ -323,115 +337,4 @@ function bindAny(port: number, address: string, scheme: string): BoundListener {
 function inUse(message: string): HostError {
   const cause = Object.assign(new Error(message), { code: 'EADDRINUSE' });
   return new HostError('LISTEN_FAILED', message, { cause });
-}
-
-/** Who a process says it is. */
-interface Joiner {
-  pid: number;
-  title: string;
-}
-
-interface JoinActions {
-  claim(owner: JoinConnection, from: Joiner, request: JoinRequest & { kind: 'claim' }): Promise<JoinReply>;
-  release(owner: JoinConnection, claim: number): Promise<JoinReply>;
-}
-
-/** One process: its lines are answered one after the other. */
-class JoinConnection {
-  readonly socket: net.Socket;
-  /** Whose socket it came by; null: the host's own user. */
-  readonly user: UserSockets | null;
-  #actions: JoinActions;
-  #from: Joiner | null = null;
-  #text = '';
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(
-    socket: net.Socket,
-    user: UserSockets | null,
-    { clock }: JoinServerOptions,
-    actions: JoinActions,
-  ) {
-    this.socket = socket;
-    this.user = user;
-    this.#actions = actions;
-    const late = clock.after(HELLO_TIMEOUT_MS, () => {
-      if (this.#from === null) socket.destroy();
-    });
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.#take(text));
-    // The reason does not matter: `close` follows.
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => late.stop());
-  }
-
-  #take(text: string): void {
-    this.#text += text;
-    for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
-      const line = this.#text.slice(0, end);
-      this.#text = this.#text.slice(end + 1);
-      this.#last = this.#last.then(() => this.#answer(line));
-    }
-    if (this.#text.length > JOIN_LINE_BYTES_MAX) this.socket.destroy();
-  }
-
-  async #answer(line: string): Promise<void> {
-    if (this.socket.destroyed) return;
-    const reply = await this.#replyTo(line);
-    if (!this.socket.destroyed) this.socket.write(`${JSON.stringify(reply)}\n`);
-  }
-
-  async #replyTo(line: string): Promise<JoinReply> {
-    let claim: number | undefined;
-    try {
-      const request = parseRequest(line);
-      if (request.kind === 'hello') return this.#hello(request);
-      claim = request.claim;
-      if (this.#from === null) throw new HostError('CONTROL_INVALID', 'a process says hello first');
-      if (request.kind === 'release') return await this.#actions.release(this, claim);
-      return await this.#actions.claim(this, this.#from, request);
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      const errno = bindErrno(error);
-      const { code, message } = error;
-      const refusal: JoinReply = { kind: 'refused', code, message };
-      if (claim !== undefined) refusal.claim = claim;
-      if (errno !== undefined) refusal.errno = errno;
-      return refusal;
-    }
-  }
-
-  #hello(request: JoinRequest & { kind: 'hello' }): JoinReply {
-    if (request.version !== JOIN_VERSION) {
-      const message = `version ${JOIN_VERSION} is spoken here, the process speaks ${request.version}`;
-      throw new HostError('LINK_VERSION_MISMATCH', message);
-    }
-    this.#from = { pid: request.pid, title: request.title };
-    return { kind: 'welcome', version: JOIN_VERSION, hostPid: process.pid };
-  }
-}
-
-/** @throws HostError CONTROL_INVALID */
-function parseRequest(line: string): JoinRequest {
-  let request: unknown;
-  try {
-    request = JSON.parse(line);
-  } catch (error) {
-    throw new HostError('CONTROL_INVALID', 'the line is not JSON', { cause: error });
-  }
-  const { kind, pid, title, version, claim, place } = (request ?? {}) as Record<string, unknown>;
-  const isHello = kind === 'hello' && Number.isInteger(pid) && typeof title === 'string';
-  if (isHello && typeof version === 'number') return request as unknown as JoinRequest;
-  const isNumbered = typeof claim === 'number';
-  if (isNumbered && kind === 'release') return request as unknown as JoinRequest;
-  if (isNumbered && kind === 'claim' && isPlace(place)) return request as unknown as JoinRequest;
-  throw new HostError('CONTROL_INVALID', 'this host does not know the request; is it of another version?');
-}
-
-function isPlace(value: unknown): value is ClaimPlace {
-  const place = value as Partial<Record<string, unknown>> | null | undefined;
-  if (place?.['kind'] === 'prefix') return typeof place['prefix'] === 'string';
-  const { kind, port, address } = place ?? {};
-  const isPort = Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
-  return kind === 'port' && isPort && (address === '' || net.isIP(String(address)) !== 0);
 }

@@ -2,6 +2,7 @@
 
 import type { Diversion, Group, Route, StickyCookie } from '../wire/front-messages.ts';
 import { asideGroup, sitePath, type App } from '../apps/apps.ts';
+import { queueSettings } from '../base/queue-settings.ts';
 import type { Site } from '../wire/site-messages.ts';
 import { cacheRules, withCachedPrefixes } from './cache-rules.ts';
 import { LOG_GROUPS, logPath } from './log-door.ts';
@@ -42,9 +43,10 @@ function isDecidedOn({ rules, handlers, problem }: Site, { entry, path, folderPa
 }
 
 /** How the front shares requests out among the processes of the app. */
-function sharingOf({ settings, path }: App, stickyKey: string): Partial<Group> {
+function sharingOf({ settings, path, scriptEnv }: App, stickyKey: string): Partial<Group> {
   const sticky: StickyCookie = { name: STICKY_COOKIE, path, key: stickyKey };
   return {
+    ...queueSettings({ ...process.env, ...scriptEnv, ...settings.env }),
     ...(settings.balance === 'least-busy' ? { balance: 'least-busy' } : {}),
     ...(settings.concurrencyMax > 0 ? { concurrencyMax: settings.concurrencyMax } : {}),
     ...(settings.stickySessions ? { sticky } : {}),

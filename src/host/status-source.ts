@@ -3,7 +3,9 @@
 
 import { asideGroup, residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
 import type { FrontReport } from '../wire/front-messages.ts';
-import type { AppSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, ProcessSnapshot } from '../wire/status.ts';
+import type {
+  AppSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot, ProcessSnapshot,
+} from '../wire/status.ts';
 import { debuggerPaths } from './routes.ts';
 
 /** The apps, without what only the front or the system knows. */
@@ -40,6 +42,8 @@ export interface StatusParts {
   /** What needs no asking. */
   snapshot: HostSnapshot;
   apps: Apps;
+  /** The servers of joined processes. */
+  joined: (report: FrontReport | null) => JoinedSnapshot[];
   /** Of all fronts together. Null: none answered. */
   report: FrontReport | null;
   fronts: FrontSnapshot[];
@@ -69,8 +73,10 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
     );
     return { ...app, waiting, processes: await Promise.all(processes) };
   });
+  const joined = await Promise.all(parts.joined(report).map(withMemory));
   return {
     ...snapshot,
+    ...(joined.length > 0 && { joined }),
     apps: await Promise.all(complete),
     pid: process.pid,
     root,
@@ -85,9 +91,9 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
   };
 }
 
-async function withMemory(front: FrontSnapshot): Promise<FrontSnapshot> {
-  const memoryBytes = await residentBytes(front.pid);
-  return memoryBytes === undefined ? front : { ...front, memoryBytes };
+async function withMemory<Row extends FrontSnapshot | JoinedSnapshot>(row: Row): Promise<Row> {
+  const memoryBytes = await residentBytes(row.pid);
+  return memoryBytes === undefined ? row : { ...row, memoryBytes };
 }
 
 /** What the fronts counted, by process. */

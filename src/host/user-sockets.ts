@@ -6,6 +6,9 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync } from 
 import { delimiter, dirname, join } from 'node:path';
 import { userOf, type AppSettingsSource, type OtherSockets } from '../apps/apps.ts';
 import { HostError } from '../base/host-error.ts';
+import type { JoinPrefix } from './claims.ts';
+import type { HostConfig } from './host-config.ts';
+import { Reservations } from './reservations.ts';
 import { isAlive } from './run-folder.ts';
 
 const FOLDER_MODE = 0o755;
@@ -21,7 +24,7 @@ export interface UserSockets {
 }
 
 /** Users besides the host's own that its file lets apps run as. Unknown ones are told when such an app starts. */
-export function appUserNumbers({ defaults, overrides }: AppSettingsSource): number[] {
+function appUserNumbers({ defaults, overrides }: AppSettingsSource): number[] {
   const own = process.getuid?.();
   const all = [defaults, ...Object.values(overrides).map((settings) => ({ ...defaults, ...settings }))];
   const numbers = all.flatMap((settings): number[] => {
@@ -50,8 +53,21 @@ export function appSockets(
   };
 }
 
+/** What is reserved for whom, and where other users reach the host. */
+export interface Reserved {
+  reservations: Reservations;
+  users: UserSockets[];
+  remove(): void;
+}
+
+/** Reads the settings and makes the folders. @throws HostError CONFIG_INVALID, HOME_UNSAFE */
+export function makeReserved({ host, apps }: HostConfig, parsePrefix: (text: string) => JoinPrefix): Reserved {
+  const reservations = Reservations.read(host.reservations, parsePrefix);
+  return { reservations, ...makeUserSockets(host, [...reservations.users, ...appUserNumbers(apps)]) };
+}
+
 /** Makes the folders. @throws HostError HOME_UNSAFE */
-export function makeUserSockets(
+function makeUserSockets(
   { reservationFolder: folder, frontProcesses }: { reservationFolder: string; frontProcesses: number },
   uids: readonly number[],
 ): { users: UserSockets[]; remove(): void } {

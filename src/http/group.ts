@@ -89,8 +89,9 @@ export class ProcessGroup {
       waiter.refuse(this.#absent());
       return;
     }
-    if (this.#queue.size >= limits.queueMax) {
-      waiter.refuse(this.#busy('QUEUE_FULL', `has ${limits.queueMax} requests waiting (queueMax)`));
+    const queueMax = group.queueMax ?? limits.queueMax;
+    if (this.#queue.size >= queueMax) {
+      waiter.refuse(this.#busy('QUEUE_FULL', `has ${queueMax} requests waiting (queueMax)`));
       return;
     }
     this.#queue.set(waiter, ticker.deadline(limits.queueTimeoutMs));

@@ -17,6 +17,8 @@ export interface Group {
   balance?: 'round-robin' | 'least-busy';
   /** Most exchanges of one process at a time. Default: the limit of the front. */
   concurrencyMax?: number;
+  /** Most requests that wait. Default: the limit of the front. */
+  queueMax?: number;
   /** A cookie leads a client to its process again. Absent: none is set. */
   sticky?: StickyCookie;
   /** Requests that show a secret go to another group. */

@@ -12,6 +12,7 @@
 //     ◀─────────────────────────────── released   connections are refused from here on
 
 import type { ErrorCode } from '../base/host-error.ts';
+import type { QueueSettings } from '../base/queue-settings.ts';
 
 /** Name of the socket in the run folder. */
 export const JOIN_SOCKET = 'joined.sock';
@@ -34,8 +35,8 @@ export type ClaimPlace =
 
 export type JoinRequest =
   | { kind: 'hello'; version: number; pid: number; title: string }
-  /** `claim` is chosen by the process, unique on its connection. */
-  | { kind: 'claim'; claim: number; place: ClaimPlace }
+  /** `claim` is chosen by the process, unique on its connection. The first one for a prefix sets its queue. */
+  | { kind: 'claim'; claim: number; place: ClaimPlace; queue?: QueueSettings }
   | { kind: 'release'; claim: number };
 
 export type JoinReply =

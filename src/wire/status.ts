@@ -61,6 +61,25 @@ export interface AppSnapshot {
   processes?: ProcessSnapshot[];
 }
 
+/** A server of a process that somebody else started. */
+export interface JoinedSnapshot {
+  /** `http://*:8080/shop/`. */
+  prefix: string;
+  pid: number;
+  /** The name of its program. */
+  title: string;
+  /** Of its user, where that is not the host's. */
+  uid?: number;
+  /** `held`: requests come. `released`: it closed, the last ones go on. */
+  state: 'held' | 'released';
+  /** Below: only where the command line asks. */
+  requests?: number;
+  active?: number;
+  /** Requests that wait for any process of the prefix. */
+  waiting?: number;
+  memoryBytes?: number;
+}
+
 /** One front process. */
 export interface FrontSnapshot {
   pid: number;
@@ -78,6 +97,8 @@ export interface FrontSnapshot {
 export interface HostSnapshot {
   version: string;
   apps: AppSnapshot[];
+  /** Absent: none. */
+  joined?: JoinedSnapshot[];
   /** Below: only where the command line asks. */
   pid?: number;
   root?: string;
