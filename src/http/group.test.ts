@@ -114,6 +114,13 @@ test('a failed start answers all that wait, and the next request asks again', ()
   assert.equal(activated.length, 2);
 });
 
+test('a group that is started on demand no more answers all that wait for its lost process', () => {
+  const { group, enter } = makeGroup();
+  const waiting = [enter(), enter()];
+  group.update({ id: 'app', name: 'shop', onDemand: false }, defaultsOf(FRONT_LIMITS));
+  for (const { failure } of waiting) assert.equal(failure?.code, 'UPSTREAM_NONE');
+});
+
 test('a freed place goes to the one that waits longest, and newcomers do not overtake', () => {
   const { group, enter } = makeGroup({ limits: { concurrencyMax: 1 } });
   const link = makeLink();

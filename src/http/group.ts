@@ -73,6 +73,7 @@ export class ProcessGroup {
   update(group: Group, limits: FrontLimits): void {
     assert(group.id === this.id, 'a group keeps its id');
     this.#options = { ...this.#options, group, limits };
+    if (!group.onDemand && !this.#hasProcess()) this.#refuseAll(this.#absent());
   }
 
   /** Hands the request to a process, now or later, or refuses it. */
