@@ -20,6 +20,9 @@ export type Claimed = JoinReply & { kind: 'claimed' };
  */
 type JoinedState = 'claimed' | 'listening' | 'closing' | 'closed';
 
+/** Requests that a front sent before it heard of the close are on their way still: so long they are awaited. */
+const LINGER_MS = 50;
+
 /** See the head of the file. */
 export class JoinedServer implements HandleOwner {
   readonly claim: number;
@@ -31,6 +34,8 @@ export class JoinedServer implements HandleOwner {
   #links: FrontLinks<ExchangeSocket> | null = null;
   /** The listener of 'listening' runs in the context of the call of listen. */
   #scope = new AsyncResource('TCPSERVERWRAP', { requireManualDestroy: true });
+  /** In `closing`. */
+  #mayCome = false;
   #onClosed: (joined: JoinedServer) => void;
 
   constructor(
@@ -51,7 +56,7 @@ export class JoinedServer implements HandleOwner {
   }
 
   get isReferenced(): boolean {
-    return this.handle.isReferenced && (this.#state === 'claimed' || this.#state === 'listening');
+    return this.handle.isReferenced && this.#state !== 'closed';
   }
 
   /** Dials the fronts of a host; the links to those of a lost one are given up. */
@@ -63,7 +68,7 @@ export class JoinedServer implements HandleOwner {
       key: granted.key,
       // The process is its user's: it waits for a host as long as it lives.
       graceMs: Number.POSITIVE_INFINITY,
-      frames: exchangeFrames(() => (handle.server._handle === handle ? handle.server : null)),
+      frames: exchangeFrames(() => (this.#state === 'closed' ? null : handle.server)),
       onWelcome: () => this.#welcomed(),
       onIdle: () => this.#settle(),
       onAbandoned: () => {},
@@ -105,8 +110,13 @@ export class JoinedServer implements HandleOwner {
     for (const id of [...links.registrations.keys()]) links.unregister(id);
     links.flush();
     this.#onClosed(this);
+    this.#mayCome = true;
+    const linger = setTimeout(() => {
+      this.#mayCome = false;
+      this.#settle();
+    }, LINGER_MS);
+    if (!this.isReferenced) linger.unref();
     this.updateReference();
-    this.#settle();
   }
 
   updateReference(): void {
@@ -114,8 +124,9 @@ export class JoinedServer implements HandleOwner {
   }
 
   #settle(): void {
-    if (this.#state !== 'closing' || this.#links!.channels > 0) return;
+    if (this.#state !== 'closing' || this.#mayCome || this.#links!.channels > 0) return;
     this.#state = 'closed';
+    this.updateReference();
     this.#scope.emitDestroy();
     const links = this.#links!;
     // What the last exchange wrote is still to be sent.
