@@ -8,4 +8,4 @@ export {
   type Sent,
   type SocketProxy,
 } from './debugger-socket.ts';
-export { pipeProxySource, PROXY_READY_MARK, type PipeProxyOptions } from './pipe-proxy.ts';
+export { pipeProxySource, PROXY_READY_MARK, type PipeFraming, type PipeProxyOptions } from './pipe-proxy.ts';
