@@ -13,6 +13,7 @@ import { wrkVersion } from './load.ts';
 import { say, type Benchmark } from './measure.ts';
 import { benchMatrix } from './matrix.ts';
 import { benchMemory } from './memory.ts';
+import { benchRecycle } from './recycle.ts';
 import { benchRequestHead } from './request-head.ts';
 import { benchResponseReader } from './response-reader.ts';
 import { benchStart } from './start.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   matrix: benchMatrix,
   cache: benchCache,
   start: benchStart,
+  recycle: benchRecycle,
   transfer: benchTransfer,
   websocket: benchWebsocket,
   latency: benchLatency,
