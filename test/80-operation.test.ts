@@ -84,7 +84,12 @@ test('verbs say what is wrong: no host, no such app, no such option', async (t) 
   const host = await hostFor(t, { files: { 'shop/server.js': PID_APP } });
   const unknown = await runCli(['stop', 'shp'], host.home);
   assert.match(unknown.stderr, /there is no app "shp"; did you mean "shop"\? \[APP_UNKNOWN\]/);
-  assert.equal((await runCli(['reload'], host.home)).code, 2);
+  const reload = await runCli(['reload'], host.home);
+  assert.equal(reload.code, 2);
+  assert.match(reload.stderr, /reload <app>, or --all/);
+  assert.match((await runCli(['status', 'shop'], host.home)).stdout, /^shop +\/shop\/ +idle/m);
+  assert.match((await runCli(['status', 'nope'], host.home)).stderr, /there is no app "nope" \[APP_UNKNOWN\]/);
+  assert.match((await runCli(['check', join(host.root, 'no')], host.home)).stderr, /is not a folder \[ROOT_MISSING\]/);
   assert.equal((await runCli(['status', '--nope'], host.home)).code, 2);
   assert.match((await runCli(['statsu'], host.home)).stderr, /did you mean "status"/);
   const help = await runCli(['logs', '--help']);

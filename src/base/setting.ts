@@ -79,12 +79,12 @@ function fits(row: SettingRow, value: unknown): boolean {
   }
 }
 
-/** The name in `names` that is nearest to a mistyped one, if any is near (edit distance ≤ 3). */
+/** The name in `names` that is nearest to a mistyped one, if any is near: at most 3 edits, in less than half of it. */
 export function nearestName(name: string, names: readonly string[]): string | undefined {
   let best: { name: string; distance: number } | undefined;
   for (const candidate of names) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance <= 3 && (best === undefined || distance < best.distance)) {
+    if (distance <= 3 && distance * 2 < name.length && (best === undefined || distance < best.distance)) {
       best = { name: candidate, distance };
     }
   }

@@ -37,7 +37,9 @@ export async function cache(words: string[]): Promise<void> {
     else process.stdout.write(shownText(shown));
     return;
   }
-  if (action !== 'purge') throw new HostError('OPTION_INVALID', 'cache takes show or purge; see --help');
+  if (action !== 'purge') {
+    throw new HostError('OPTION_INVALID', 'cache takes show or purge; see slipstream cache --help');
+  }
   const named = [target !== undefined, tag !== undefined, all].filter(Boolean).length;
   if (named !== 1) throw new HostError('OPTION_INVALID', 'cache purge takes a URL, --tag NAME or --all');
   await askHost(

@@ -1,7 +1,7 @@
 // slipstream check [folder]: what a folder is to Slipstream, without running it.
 
 import { checkFolder, type FolderCheck } from '../process/config-tools.ts';
-import { parseWords, printJson } from './options.ts';
+import { folderOf, parseWords, printJson } from './options.ts';
 import { printable, textTable } from './text-table.ts';
 
 /** What `slipstream check --help` prints. */
@@ -17,7 +17,7 @@ The exit code is 1 when something is wrong.
 export async function check(words: string[]): Promise<void> {
   const options = { json: { type: 'boolean', default: false } } as const;
   const { values, positionals } = parseWords('check', words, options, 1);
-  const result = await checkFolder(positionals[0] ?? '.', process.env);
+  const result = await checkFolder(folderOf(positionals[0] ?? '.'), process.env);
   if (values.json) printJson(result);
   else process.stdout.write(checkText(result));
   const isBad = result.problems.length > 0 || result.apps.some(({ problems }) => problems.length > 0);

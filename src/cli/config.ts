@@ -31,7 +31,8 @@ export async function config(words: string[]): Promise<void> {
     return;
   }
   if (verb !== 'explain') {
-    throw new HostError('OPTION_UNKNOWN', 'config takes explain or schema; see slipstream config --help');
+    const given = verb === undefined ? '' : `, not "${verb}"`;
+    throw new HostError('OPTION_UNKNOWN', `config takes explain or schema${given}; see slipstream config --help`);
   }
   const { values, positionals } = parseWords('config', rest, OPTIONS, 1);
   const [app] = positionals;

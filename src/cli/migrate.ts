@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostError } from '../base/host-error.ts';
 import { CONFIG_NAMES, migrateFolder } from '../process/config-tools.ts';
-import { parseWords, printJson } from './options.ts';
+import { folderOf, parseWords, printJson } from './options.ts';
 import { printable } from './text-table.ts';
 
 /** What `slipstream migrate --help` prints. */
@@ -26,7 +26,7 @@ const OPTIONS = {
 /** Runs the verb. @throws HostError FILE_EXISTS and what migrateFolder throws */
 export async function migrate(words: string[]): Promise<void> {
   const { values, positionals } = parseWords('migrate', words, OPTIONS, 1);
-  const folder = positionals[0] ?? '.';
+  const folder = folderOf(positionals[0] ?? '.');
   const migration = await migrateFolder(folder, process.env);
   const file = join(folder, CONFIG_NAMES[0]);
   if (!values.print) writeNew(file, migration.text, values.force);

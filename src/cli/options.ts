@@ -1,5 +1,6 @@
 // Words of the command line -> options and positionals, with errors that name the verb's help.
 
+import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { HostError, messageOf } from '../base/host-error.ts';
 
@@ -46,11 +47,17 @@ export function hostPid(text: string | undefined): number | undefined {
   throw new HostError('OPTION_INVALID', `--host takes the pid of a host, not "${text}"`);
 }
 
-/** The one app that a verb is about. @throws HostError OPTION_INVALID */
-export function appOf(verb: string, positionals: readonly string[]): string {
+/** @throws HostError ROOT_MISSING when `folder` is none */
+export function folderOf(folder: string): string {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
+  throw new HostError('ROOT_MISSING', `${folder} is not a folder`);
+}
+
+/** The one app that a verb is about; `orElse` names what it takes otherwise. @throws HostError OPTION_INVALID */
+export function appOf(verb: string, positionals: readonly string[], orElse: string = ''): string {
   const [app] = positionals;
   if (app !== undefined) return app;
-  throw new HostError('OPTION_INVALID', `${verb} needs an app: slipstream ${verb} <app>`);
+  throw new HostError('OPTION_INVALID', `${verb} needs an app: slipstream ${verb} <app>${orElse}`);
 }
 
 /** Prints a result as JSON, for programs. */

@@ -23,7 +23,7 @@ export async function reload(words: string[]): Promise<void> {
     throw new HostError('OPTION_INVALID', 'reload takes an app or --all, not both');
   }
   const result = (await askHost(
-    values.all ? { verb: 'reload' } : { verb: 'reload', app: appOf('reload', positionals) },
+    values.all ? { verb: 'reload' } : { verb: 'reload', app: appOf('reload', positionals, ', or --all') },
     {
       pid: hostPid(values.host),
       onReply(reply) {

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { launchdPlist, systemdUnit, type ServiceFacts } from './service-files.ts';
 
@@ -32,4 +36,24 @@ test('launchdPlist escapes what XML would take for markup', () => {
   const plist = launchdPlist(FACTS);
   assert.ok(plist.includes('<string>/srv/a&amp;b 100%</string>'));
   assert.ok(plist.includes('<key>UserName</key><string>web</string>'));
+});
+
+const hasVerify = spawnSync('systemd-analyze', ['--version']).status === 0;
+
+test('systemd finds nothing wrong with the unit', { skip: !hasVerify && 'no systemd-analyze here' }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipstream-unit-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'slipstream.service');
+  // Other units of the machine may have faults of their own.
+  const complaints = (): string[] => {
+    const { stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+    return stderr.split('\n').filter((line) => line.includes('slipstream'));
+  };
+  for (const isSystem of [true, false]) {
+    const facts = { ...FACTS, node: process.execPath, root: join(folder, 'a b 100%'), isSystem, user: undefined };
+    writeFileSync(file, systemdUnit(facts));
+    assert.deepEqual(complaints(), []);
+    writeFileSync(file, systemdUnit(facts).replace('Type=notify', 'Type=nothing'));
+    assert.equal(complaints().length > 0, true, 'it does look');
+  }
 });

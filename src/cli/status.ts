@@ -1,14 +1,16 @@
 // slipstream status: the running host, its apps and their processes.
 
+import { HostError } from '../base/host-error.ts';
+import { nearestName } from '../base/setting.ts';
 import { askHost } from '../process/control-client.ts';
 import type { AppSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot } from '../wire/status.ts';
 import { HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
 import { durationText, printable, sizeText, textTable } from './text-table.ts';
 
 /** What `slipstream status --help` prints. */
-export const STATUS_HELP = `Usage: slipstream status [--json] [--host PID]
+export const STATUS_HELP = `Usage: slipstream status [app] [--json] [--host PID]
 
-Shows the host that runs for SLIPSTREAM_HOME: a row for each app with its state, its
+Shows the host that runs for SLIPSTREAM_HOME: a row for each app, or the one named, with its state, its
 processes, requests so far, requests under way and waiting, memory and restarts.
 With several front processes (frontProcesses) also a row for each of them.
 Servers of programs that joined have a table of their own, a row for each.
@@ -17,10 +19,21 @@ Below: why an app failed, and settings that were not taken.
 
 /** Runs the verb. */
 export async function status(words: string[]): Promise<void> {
-  const { values } = parseWords('status', words, HOST_OPTIONS, 0);
-  const snapshot = (await askHost({ verb: 'status' }, { pid: hostPid(values.host) })) as HostSnapshot;
+  const { values, positionals } = parseWords('status', words, HOST_OPTIONS, 1);
+  const whole = (await askHost({ verb: 'status' }, { pid: hostPid(values.host) })) as HostSnapshot;
+  const snapshot = positionals[0] === undefined ? whole : { ...whole, apps: [appNamed(whole, positionals[0])] };
   if (values.json) printJson(snapshot);
   else process.stdout.write(statusText(snapshot));
+}
+
+/** By name or path. @throws HostError APP_UNKNOWN */
+function appNamed({ apps }: HostSnapshot, name: string): AppSnapshot {
+  const path = `/${name.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/');
+  const app = apps.find((one) => one.name === name) ?? apps.find((one) => one.path === path);
+  if (app !== undefined) return app;
+  const near = nearestName(name, apps.map((one) => one.name));
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  throw new HostError('APP_UNKNOWN', `there is no app "${name}"${hint}`);
 }
 
 function sum(numbers: readonly number[]): number {
