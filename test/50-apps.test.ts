@@ -232,3 +232,15 @@ test('a change that breaks the app leaves the old process serving', async (t) =>
     return (await see(`${host.url}shop/`)).pid === before.pid ? undefined : true;
   });
 });
+
+test('the server on PORT is the app\'s, whatever listened before it', async (t) => {
+  const host = await startHost({
+    files: Object.fromEntries(['9100', '0'].map((port) => [`port-${port}/server.js`, `
+      const http = require('http');
+      http.createServer((request, response) => response.end('metrics')).listen(${port});
+      http.createServer((request, response) => response.end('app')).listen(process.env.PORT);
+    `])),
+  });
+  t.after(() => host.stop());
+  for (const port of ['9100', '0']) assert.equal((await get(`${host.url}port-${port}/`)).text, 'app', port);
+});

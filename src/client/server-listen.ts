@@ -1,5 +1,6 @@
 // Turns the program's `server.listen(port)` into a registration with the fronts. The first HTTP server of
-// the process that listens on a TCP port becomes the app's server: it stays node's, only its handle is ours,
+// the process that listens on a TCP port becomes the app's server, or the one that asks for PORT, which only the app's
+// can mean: it stays node's, only its handle is ours,
 // so 'listening', address(), close(), ref() and getConnections() are node's code. Everything else, a second
 // port, Unix paths, handles and other kinds of servers, listens as node does.
 
@@ -90,6 +91,8 @@ export class AppListen implements HandleOwner {
   /** All on one port; the first one serves. */
   #handles: AppHandle[] = [];
   #registration: number | null = null;
+  /** The server that serves asked for PORT. */
+  #hasAskedPort = false;
   #hasWarnedOfPort = false;
   #hasWarnedOfTls = false;
   #onListen: (server: Server) => void;
@@ -117,8 +120,11 @@ export class AppListen implements HandleOwner {
 
   /** Listens for the app. False: this one is node's. */
   listen(server: net.Server, plan: ListenPlan): boolean {
+    const asksPort = plan.port === this.#defaultPort;
+    if (asksPort && !this.#hasAskedPort) this.#giveUp();
     const first = this.#handles[0];
-    if (first !== undefined && plan.port !== first.port) {
+    if (first === undefined) this.#hasAskedPort = asksPort;
+    else if (plan.port !== first.port) {
       this.#warnOfPort(plan.port, first.port);
       return false;
     }
@@ -142,6 +148,16 @@ export class AppListen implements HandleOwner {
     closeOnAbort(server, plan.signal);
     this.updateReference();
     return true;
+  }
+
+  /** What listens so far is not the app's server: PORT, which the host has, is asked for behind it. */
+  #giveUp(): void {
+    for (const { server, port } of this.#handles) {
+      const text = `an HTTP server that listened before the one on PORT is not reached, not on its port ${port} either`;
+      process.emitWarning(text, { type: 'SlipstreamWarning', code: 'SLIPSTREAM_SERVER_UNREACHED' });
+      server.unref();
+    }
+    this.#handles = [];
   }
 
   #open(handle: AppHandle): void {
