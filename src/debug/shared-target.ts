@@ -20,6 +20,7 @@ import {
   type ReplyTail,
 } from './inspector-client.ts';
 import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
+import { mayBeStripped, writtenSource } from './stripped-source.ts';
 import { Unattended } from './unattended.ts';
 
 /** Bytes of sources of collected scripts that V8 keeps for the session. */
@@ -297,8 +298,17 @@ export class SharedTarget {
     if (stream !== null) this.#streams.push(stream);
     this.#client.forward(method, params, (tail) => {
       if (stream !== null) this.#streams.splice(this.#streams.indexOf(stream), 1);
-      answer(this.#mended(method, tail));
+      if (method === 'Debugger.getScriptSource') void this.#asWritten(params, tail).then(answer);
+      else answer(this.#mended(method, tail));
     });
+  }
+
+  /** The answer to getScriptSource: TypeScript that Node stripped of its types is shown with them. */
+  async #asWritten(params: Params, tail: ReplyTail): Promise<ReplyTail> {
+    const url = this.replay.urlOf(String(params['scriptId']));
+    if (!mayBeStripped(url) || tail.startsWith('"error"')) return tail;
+    const { result = {} } = readTail(tail);
+    return resultTail({ ...result, scriptSource: await writtenSource(url, String(result['scriptSource'])) });
   }
 
   /** An answer as viewers are to see it. */

@@ -37,12 +37,12 @@ export function createSourceFiles(scripts: () => Iterable<AnnouncedScript>): Sou
       if (!url.startsWith('file://')) return null;
       const kind = classify(url, scripts()) ?? (sources.has(url) ? 'source' : null);
       if (kind !== null) {
-        const content = await readBounded(url);
+        const content = await readAnnounced(url);
         if (content !== null && kind === 'map') learn(content.toString(), url);
         return content;
       }
       for (const script of scripts()) learnInline(script, inlineSeen, learn);
-      return sources.has(url) ? readBounded(url) : null;
+      return sources.has(url) ? readAnnounced(url) : null;
     },
   };
 }
@@ -126,7 +126,8 @@ function sourcesOfMap(map: Record<string, unknown>, mapUrl: string): string[] {
   return found;
 }
 
-async function readBounded(url: string): Promise<Buffer | null> {
+/** The file of a script that V8 announced; null when it is too large, or not there. */
+export async function readAnnounced(url: string): Promise<Buffer | null> {
   try {
     const path = fileURLToPath(url);
     const found = await stat(path);

@@ -1,0 +1,33 @@
+// TypeScript as it was written. Node 22 and later run .ts files with blanks in the place of types; V8 knows only
+// that text, which is hard to read, while every other character stands where it stands in the file.
+
+import { readAnnounced } from './source-file.ts';
+
+const TYPESCRIPT_FILE = /^file:.*\.[mc]?ts$/i;
+/** Node ends such a script with its name. */
+const APPENDED_NAME = /\n*\/\/# sourceURL=[^\n]*\n?$/;
+
+/** True for URLs of scripts that may have been stripped of their types. */
+export function mayBeStripped(url: string): boolean {
+  return TYPESCRIPT_FILE.test(url);
+}
+
+/**
+ * The text of the file at `url`, a script that V8 announced, when `executed` is that text with blanks in some
+ * places; else, as after an edit of the file, `executed`.
+ */
+export async function writtenSource(url: string, executed: string): Promise<string> {
+  const written = (await readAnnounced(url))?.toString();
+  if (written === undefined || !isStripped(executed, written)) return executed;
+  return written;
+}
+
+/** Whether each character of `executed` is the one of `written`, or a blank or semicolon in its place. */
+function isStripped(executed: string, written: string): boolean {
+  const code = executed.replace(APPENDED_NAME, '');
+  if (code.length > written.length || written.slice(code.length).trim() !== '') return false;
+  for (let index = 0; index < code.length; index++) {
+    if (code[index] !== written[index] && !/[\s;]/.test(code[index]!)) return false;
+  }
+  return true;
+}
