@@ -470,6 +470,21 @@ test('the loss of the process cuts a tunnel', () =>
     assert.equal(await browser.closed, 'reset');
   }));
 
+test('a program that destroys a tunnel ends it behind what it wrote', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    const browser = client();
+    browser.get('/ws', UPGRADE);
+    const { channel } = await app.request();
+    app.data(channel, `${SWITCHING}last words`);
+    app.writer.number(LINK.RESET, channel, RESET_REASON.APP_ABORTED);
+    const ended = once(browser.socket, 'end');
+    await browser.until('last words');
+    await ended;
+    browser.socket.end();
+    assert.equal(await browser.closed, 'end');
+  }));
+
 test('a refused upgrade is an ordinary answer; with early bytes the connection is closed', () =>
   withFront({}, async ({ join, client }) => {
     const app = await join();

@@ -397,7 +397,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     // An answer that is out whole stands; what it came on is closed, as the program wants it.
     const isGivenUp = reason === RESET_REASON.APP_ABORTED || reason === RESET_REASON.APP_RESET;
     if (isGivenUp && this.#writer.state === 'ended') this.#client.closeBehind();
-    if (!this.#channelGone().isBroken) return;
+    if (!this.#channelGone(reason).isBroken) return;
     if (isUntouched) this.#lookUp();
     else if (reason === RESET_REASON.APP_ABORTED) this.#brokenOff();
     else if (reason === RESET_REASON.APP_RESET) this.#client.abort();
@@ -416,20 +416,19 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     this.#client.channelWritable();
   }
 
-  /** A channel of this connection is gone: maybe one between two requests, maybe that of the exchange. */
-  #channelGone(): { isBroken: boolean } {
+  /** A channel of this connection is gone: one between two requests, or that of the exchange. */
+  #channelGone(reason: number | null = null): { isBroken: boolean } {
     this.#kept.sweep();
-    if (this.#channel === null || this.#channel.state !== 'gone') return { isBroken: false };
+    if (this.#channel?.state !== 'gone') return { isBroken: false };
     const [isTunnel, isBroken] = [this.#state === 'tunnel', this.#state === 'served'];
     if (isTunnel || isBroken) this.#state = 'idle';
-    if (isBroken && this.#writer.state === 'ended') {
-      this.#dropChannel();
-      this.#over();
-      return { isBroken: false };
-    }
     this.#dropChannel();
-    if (isTunnel) this.#client.abort();
-    return { isBroken };
+    const isOver = isBroken && this.#writer.state === 'ended';
+    if (isOver) this.#over();
+    // A program that destroys a tunnel ends it behind what it wrote.
+    if (isTunnel && reason === RESET_REASON.APP_ABORTED) this.#client.breakOff();
+    else if (isTunnel) this.#client.abort();
+    return { isBroken: isBroken && !isOver };
   }
 
   /** The program gave the client up. A body that ends with the connection must not seem whole. */
