@@ -63,10 +63,8 @@ export class RecycleWishes {
     server.maxConnections = CONNECTIONS_MAX;
     server.on('error', (error) => log.warn('wishes-failed', { app: app.name, reason: messageOf(error) }));
     server.listen(path);
-    if (other !== undefined) {
-      chmodSync(path, 0o600);
-      chownSync(path, other.uid, -1);
-    }
+    chmodSync(path, 0o600);
+    if (other !== undefined) chownSync(path, other.uid, -1);
     server.unref();
     this.#places.set(app.group, { path, uid: other?.uid, server, pacer: new RecyclePacer(clock), sockets: new Set() });
     return path;
