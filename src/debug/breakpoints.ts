@@ -75,6 +75,17 @@ export class Breakpoints {
     return found;
   }
 
+  /** All that are set at a line, with their ids and where they are now. */
+  list(): { breakpointId: string; params: Params; locations: unknown }[] {
+    const found: { breakpointId: string; params: Params; locations: unknown }[] = [];
+    for (const breakpoint of this.#places.values()) {
+      if (breakpoint.kind !== 'set' || breakpoint.method !== 'Debugger.setBreakpointByUrl') continue;
+      const { id, params, result } = breakpoint;
+      found.push({ breakpointId: id, params, locations: result['locations'] ?? [] });
+    }
+    return found;
+  }
+
   /** Takes those away that stop at every script: without a viewer nobody would let the program go on. */
   removeInstrumentation(): void {
     for (const breakpoint of this.#places.values()) {

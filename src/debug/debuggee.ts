@@ -33,6 +33,7 @@ export interface ListedTarget {
 
 /** A process and where its inspector is. */
 export interface ProgramIds {
+  /** 0: whichever is there. */
   pid: number;
   inspector: InspectorAddress;
 }
@@ -220,7 +221,7 @@ export class Debuggee {
     const { name } = (context ?? {}) as { name?: unknown };
     const pid = /\[(\d+)\]$/.exec(String(name))?.[1];
     const { pid: expected, inspector } = this.#options;
-    if (pid === undefined || Number(pid) === expected) return;
+    if (pid === undefined || expected === 0 || Number(pid) === expected) return;
     const { auxData } = context as { auxData?: { isDefault?: unknown } };
     if (auxData?.isDefault !== true) return;
     this.close(`the inspector on ${describeAddress(inspector)} belongs to process ${pid}, not to ${expected}`);
