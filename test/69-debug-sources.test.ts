@@ -81,7 +81,7 @@ async function debugsAsWritten(app: string): Promise<void> {
     const hanging = get(`${host.url}${app}/`);
     assert.equal(await devtools.pausedLine(), RETURN_LINE);
     const [top] = await devtools.callStack();
-    assert.deepEqual([top?.file, top?.line], ['price.ts', RETURN_LINE]);
+    assert.deepEqual([top?.name, top?.file, top?.line], ['priceOf', 'price.ts', RETURN_LINE]);
     assert.equal(await devtools.evaluate('sum + count'), '45');
     await devtools.resume();
     assert.equal((await hanging).text, '42');

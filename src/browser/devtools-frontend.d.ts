@@ -82,6 +82,11 @@ declare module 'chrome-devtools-frontend/front_end/core/sdk/sdk.js' {
       isPaused(): boolean;
     }
   }
+  export namespace SourceMap {
+    class SourceMap {
+      translateCallSite(line: number, column: number): { name?: string }[];
+    }
+  }
   export namespace TargetManager {
     class TargetManager {
       static instance(): TargetManager;
