@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { benchCacheStore } from './cache-store.ts';
 import { benchCache } from './cache.ts';
 import { findNginx, versionOf } from './contender.ts';
+import { benchDebug } from './debug.ts';
 import { benchFrame } from './frame.ts';
 import { benchHello } from './hello.ts';
 import { benchLatency } from './latency.ts';
@@ -30,6 +31,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   websocket: benchWebsocket,
   latency: benchLatency,
   memory: benchMemory,
+  debug: benchDebug,
   frame: benchFrame,
   'cache-store': benchCacheStore,
   'request-head': benchRequestHead,
