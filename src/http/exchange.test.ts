@@ -505,6 +505,20 @@ test('a refused upgrade is an ordinary answer; with early bytes the connection i
     assert.equal(app.frames.rest.filter(({ type }) => type === LINK.REQUEST).length, 0);
   }));
 
+test('a program that refuses an upgrade on the bare socket hears the end', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    const browser = client();
+    browser.get('/ws', UPGRADE);
+    const { channel } = await app.request();
+    app.data(channel, 'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nfoo');
+    await browser.until('foo');
+    await app.frame(LINK.END, channel);
+    app.end(channel);
+    browser.socket.end();
+    assert.equal(await browser.closed, 'end');
+  }));
+
 test('CONNECT becomes a tunnel with 200', () =>
   withFront({}, async ({ join, client }) => {
     const app = await join();

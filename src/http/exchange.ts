@@ -317,11 +317,10 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     this.#owed += slice.length;
     this.#client.finishSoon();
     if (this.#deciding.isTold) return;
-    if (this.#state === 'tunnel') {
-      this.#client.tunnelData(slice);
-      return;
-    }
+    if (this.#state === 'tunnel') return this.#client.tunnelData(slice);
     const result = this.#reader.push(slice);
+    // A program that refuses an upgrade on the bare socket hears that no more comes.
+    if (result === 'ended' && this.#head!.upgrade) this.#channel!.end();
     if (result === 'more' || result === 'ended') return;
     if (result === 'upgraded') this.#openTunnel();
     else this.#badResponse(result.message);
