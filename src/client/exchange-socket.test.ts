@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { RESET_REASON } from '../wire/link-messages.ts';
@@ -22,6 +23,19 @@ test('the socket of a request says where the client is', async (t) => {
     address: { address: '192.0.2.1', port: 8080, family: 'IPv4' },
     state: 'open',
   });
+});
+
+test('the socket of a request takes assignments as net.Socket does', async (t) => {
+  const names = ['encrypted', 'remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort'];
+  const outcomes = (socket: object): string[] =>
+    [...names, 'localFamily', 'bytesRead', 'bytesWritten', 'readyState', 'pending', 'bufferSize'].map((name) =>
+      Reflect.set(socket, name, 'set') ? `${name} ${Reflect.get(socket, name)}` : `${name} refused`,
+    );
+  const { link } = await serve(t, (request, response) => response.end(JSON.stringify(outcomes(request.socket))));
+  const answer = await link.open().request().answer();
+  const found = JSON.parse(answer.body);
+  assert.deepEqual(found, outcomes(new net.Socket()));
+  assert.equal(found[0], 'encrypted set');
 });
 
 test('ExchangeSocket answers raw bytes of the app and closes behind them', async (t) => {

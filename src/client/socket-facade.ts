@@ -58,6 +58,11 @@ export class SocketFacade extends Duplex {
     return this.#origin.encrypted;
   }
 
+  /** A plain field of node's sockets, which programs set; the addresses are getters there, too. */
+  set encrypted(value: boolean) {
+    Object.defineProperty(this, 'encrypted', { value, writable: true, enumerable: true, configurable: true });
+  }
+
   get bufferSize(): number {
     return this.writableLength;
   }
