@@ -46,7 +46,7 @@ export const HOST_SETTINGS = {
     choices: ['thread', 'port'],
     text:
       'How the session reaches the inspector of a debuggee: `thread`, by a private socket; `port`, on 127.0.0.1, ' +
-      'which every user of this machine reaches. See docs/decisions/0006.',
+      'which every user of this machine reaches. See docs/decisions/0008.',
   },
   debuggerAuth: {
     type: 'choice',

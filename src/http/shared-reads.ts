@@ -1,5 +1,5 @@
 // What clients send is read into one buffer for all of them: node makes a buffer of 64 kB for each read otherwise,
-// which costs more than the read (docs/decisions/0005-shared-reads.md). Node offers that as `onread` for sockets
+// which costs more than the read (docs/decisions/0006-shared-reads.md). Node offers that as `onread` for sockets
 // that a program makes; to give it to accepted ones takes members without documentation. Where one is missing,
 // or the socket has been read from, its bytes come as `data` events.
 
