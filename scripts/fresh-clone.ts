@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,8 @@ interface Place {
 
 function clone(major: number): Place {
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-clone-'));
+  // Tests with a second user load the preload from here.
+  chmodSync(folder, 0o755);
   const checkout = join(folder, 'slipstream');
   const result = spawnSync('git', ['clone', '--quiet', PROJECT_ROOT, checkout], { stdio: 'inherit' });
   if (result.status !== 0) throw new Error(`git cannot clone ${PROJECT_ROOT}`, { cause: result.error });

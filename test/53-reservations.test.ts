@@ -12,10 +12,11 @@ import { join } from 'node:path';
 import { get } from './http-client.ts';
 import { eventually, hostFor, run, SAYS_PID } from './join-program.ts';
 import type { RunningHost } from './host-fixture.ts';
+import { whyNoOtherUser } from './other-user.ts';
 
 const NOBODY = 65_534;
 const SOMEBODY = 65_533;
-const OPTIONS = { skip: process.getuid?.() === 0 ? false : 'only root can start processes of other users' };
+const OPTIONS = { skip: whyNoOtherUser() };
 
 interface Scene {
   host: RunningHost;

@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { startHost, type RunningHost } from './host-fixture.ts';
 import { get, isAlive, until } from './http-client.ts';
+import { whyNoOtherUser } from './other-user.ts';
 
 const NOBODY = 65_534;
-const AS_ROOT = { skip: process.getuid?.() === 0 ? false : 'only root can start processes of other users' };
+const AS_ROOT = { skip: whyNoOtherUser() };
 
 const TELLING_APP = `
 const fs = require('fs');
