@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { findChromium } from '../scripts/chromium.ts';
+import { findChromium } from '../scripts/browsers.ts';
 import { DevtoolsPage, launchChromium } from '../test/devtools-page.ts';
 import { startHost, type RunningHost } from '../test/host-fixture.ts';
 import { get } from '../test/http-client.ts';

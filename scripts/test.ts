@@ -1,8 +1,8 @@
 // npm test: checks, then unit tests two files at a time, then test/NN-… in order, one at a time.
 //   npm test [-- <part of a path>… | --no-check | --no-browser]
 // A part of a path runs the files that contain it, without the checks. Fails too when a process that a test
-// started lives on. Tests that drive a browser need Chromium: without it they fail where CI is set, and
-// are left out with a message elsewhere.
+// started lives on. Tests that drive a browser need Chromium or Firefox: without it they fail where CI is
+// set, and are left out with a message elsewhere.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCheck } from './check.ts';
-import { findChromium } from './chromium.ts';
+import { findChromium, findFirefox } from './browsers.ts';
 import { killProcess, processesMarked } from './process-list.ts';
 import { PROJECT_ROOT } from './project.ts';
 
@@ -81,19 +81,36 @@ async function leftovers(mark: string): Promise<string[]> {
   return left.map(({ pid, command }) => `${pid} ${command}`);
 }
 
-/** Leaves browser tests out where no browser is; undefined when that is a failure. */
-function runnable(files: readonly string[], chromium: string | undefined): string[] | undefined {
-  if (chromium !== undefined) return [...files];
-  const isBrowserTest = (file: string): boolean => /\bplaywright-core\b/.test(readFileSync(file, 'utf8'));
+/** A browser, the variable that names one, and what the tests that drive it import. */
+interface TestBrowser {
+  name: string;
+  variable: string;
+  path: string | undefined;
+  pattern: RegExp;
+}
+
+function testBrowsers(isWanted: boolean): TestBrowser[] {
+  const chromium = isWanted ? findChromium() : undefined;
+  const firefox = isWanted ? findFirefox() : undefined;
+  return [
+    { name: 'Chromium', variable: 'CHROMIUM', path: chromium, pattern: /\bplaywright-core\b|\bdevtools-page\b/ },
+    { name: 'Firefox', variable: 'FIREFOX', path: firefox, pattern: /\bfirefox-browser\b/ },
+  ];
+}
+
+/** Leaves tests out whose browser is not there; undefined when that is a failure. */
+function runnable(files: readonly string[], { name, variable, path, pattern }: TestBrowser): string[] | undefined {
+  if (path !== undefined) return [...files];
+  const isBrowserTest = (file: string): boolean => pattern.test(readFileSync(file, 'utf8'));
   const without = files.filter((file) => !isBrowserTest(file));
   if (without.length === files.length) return without;
-  const hint = 'install Chromium or set CHROMIUM to its path';
+  const hint = `install ${name} or set ${variable} to its path`;
   if (process.env['CI'] !== undefined && process.env['CI'] !== 'false') {
-    console.error(`test: no Chromium for the tests in a browser: ${hint}`);
+    console.error(`test: no ${name} for the tests in a browser: ${hint}`);
     return undefined;
   }
   const names = files.filter(isBrowserTest).map((file) => basename(file, '.test.js'));
-  console.error(`test: LEFT OUT, since no Chromium was found: ${names.join(', ')}; ${hint}`);
+  console.error(`test: LEFT OUT, since no ${name} was found: ${names.join(', ')}; ${hint}`);
   return without;
 }
 
@@ -106,12 +123,12 @@ async function main(words: readonly string[]): Promise<number> {
   const filters = words.filter((word) => !word.startsWith('--'));
   const isChecked = filters.length === 0 && !words.includes('--no-check');
   if (isChecked && runCheck([]) !== 0) return 1;
-  const chromium = words.includes('--no-browser') ? undefined : findChromium();
+  const browsers = testBrowsers(!words.includes('--no-browser'));
   const all = testFiles();
   const wanted = filters.length === 0
     ? all
     : all.filter((file) => filters.some((part) => relative(BUILT, file).includes(part)));
-  const files = runnable(wanted, chromium);
+  const files = browsers.reduce<string[] | undefined>((left, browser) => left && runnable(left, browser), wanted);
   if (files === undefined) return 1;
   if (files.length === 0) {
     console.error(`test: no test file among ${all.length} matches ${filters.join(', ')}`);
@@ -119,7 +136,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const id = randomUUID();
   const env: NodeJS.ProcessEnv = { ...process.env, SLIPSTREAM_TEST_RUN: id };
-  if (chromium !== undefined) env['CHROMIUM'] = chromium;
+  for (const { variable, path } of browsers) if (path !== undefined) env[variable] = path;
   delete env['NODE_TEST_CONTEXT'];
   const counts: Counts = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
   const units = files.filter((file) => !isEndToEnd(file));

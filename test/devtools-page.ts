@@ -3,7 +3,7 @@
 
 import { chromium } from 'playwright-core';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { findChromium } from '../scripts/chromium.ts';
+import { findChromium } from '../scripts/browsers.ts';
 
 /** A line of the call stack: `answer`, `server.js`, 5. */
 export interface Frame {
@@ -27,7 +27,7 @@ const PATIENCE_MS = 15_000;
 /** How long a step that seems to lead nowhere is watched, in ms. */
 const STEP_MS = 2000;
 
-/** Starts a Chromium that asks nobody outside for anything. Throws when there is none (see scripts/chromium.ts). */
+/** Starts a Chromium that asks nobody outside for anything. Throws when there is none (see scripts/browsers.ts). */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error('no Chromium here; name one in CHROMIUM');
