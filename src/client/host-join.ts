@@ -160,6 +160,9 @@ export class HostJoin {
 function refusalError(reply: JoinReply, place: ClaimPlace): Error {
   if (reply.kind !== 'refused') return new HostError('CONTROL_INVALID', 'the host answered something else');
   const { code, errno, message } = reply;
+  if (code === 'TLS_CERTIFICATE_MISSING') {
+    return new HostError(code, `${message}; with SLIPSTREAM_JOIN=off the program listens itself, with its own`);
+  }
   if (errno === undefined || place.kind !== 'port') return new HostError(code, message);
   const known = [...getSystemErrorMap()].find(([, [name]]) => name === errno);
   const address = place.address === '' ? '::' : place.address;

@@ -8,7 +8,7 @@ import { claimAddress } from './host-join.ts';
 import type { HostJoin } from './host-join.ts';
 import type { ListeningServer } from './app-handle.ts';
 import { closeOnDisconnect, isClusterWorker, tellListening } from './cluster-worker.ts';
-import { isHttpServer, markPatched, planListen } from './server-listen.ts';
+import { isHttpServer, markPatched, planListen, warnOfTls } from './server-listen.ts';
 
 type Listen = (this: ListeningServer, ...args: unknown[]) => net.Server;
 type Bind = (
@@ -27,11 +27,6 @@ const PREFIX = /^https?:\/\//i;
 export function prefixOf(args: readonly unknown[]): string | null {
   const first = args[0];
   return typeof first === 'string' && PREFIX.test(first) ? first : null;
-}
-
-/** TLS that ends in the program cannot go through a front: such servers stay node's. */
-function isPlainHttp(server: net.Server): boolean {
-  return isHttpServer(server) && !('setSecureContext' in server);
 }
 
 function fail(server: net.Server, error: Error): void {
@@ -76,10 +71,12 @@ class JoinListen {
 
   /** Binds through the host. False: there is none. */
   bind(server: ListeningServer, address: string | null, port: number, backlog: number): boolean {
-    const place = { kind: 'port', port, address: claimAddress(address) } as const;
+    const isSecure = 'setSecureContext' in server;
+    const place = { kind: 'port', port, address: claimAddress(address), isSecure } as const;
     // Workers that ask for any port share one each time, as node's do.
     if (port === 0) this.#claims += 1;
-    const cluster = `${process.ppid} ${address ?? ''} ${port} ${port === 0 ? this.#claims : 0}`;
+    const which = port === 0 ? this.#claims : 0;
+    const cluster = `${process.ppid} ${isSecure ? 'https' : 'http'} ${address ?? ''} ${port} ${which}`;
     const result = this.#join.claim(server, this.#isWorker ? { ...place, cluster } : place, backlog);
     if (result.kind === 'refused') fail(server, result.error);
     else if (result.kind === 'granted') this.#tell(server);
@@ -95,6 +92,7 @@ class JoinListen {
   }
 
   #tell(server: ListeningServer): void {
+    warnOfTls(server);
     if (this.#isWorker) server.once('listening', () => tellListening(server));
   }
 }
@@ -112,11 +110,11 @@ export function patchJoin(join: HostJoin): void {
       listens.prefix(this, prefix, args);
       return this;
     }
-    return nodeListen.apply(this, isPlainHttp(this) ? listens.ownArguments(args) : args);
+    return nodeListen.apply(this, listens.ownArguments(args));
   };
   prototype._listen2 = function bind(address, port, family, backlog, fd, flags) {
     const isTcp = typeof port === 'number' && (family === 4 || family === 6);
-    const isOurs = this._handle === null && isTcp && typeof fd !== 'number' && isPlainHttp(this);
+    const isOurs = this._handle === null && isTcp && typeof fd !== 'number' && isHttpServer(this);
     if (isOurs && listens.bind(this, address, port, backlog)) return;
     nodeBind.call(this, address, port, family, backlog, fd, flags);
   };

@@ -83,6 +83,18 @@ export function isHttpServer(server: net.Server): server is Server {
   return server instanceof process.getBuiltinModule('node:https').Server;
 }
 
+let hasWarnedOfTls = false;
+
+/** Says once in a process that what an https server was given for TLS is not used. */
+export function warnOfTls(server: net.Server): void {
+  if (hasWarnedOfTls || !('setSecureContext' in server)) return;
+  hasWarnedOfTls = true;
+  process.emitWarning('the key and certificate of the https server are not used: TLS ends in the front', {
+    type: 'SlipstreamWarning',
+    code: 'SLIPSTREAM_TLS_UNUSED',
+  });
+}
+
 /** The app's servers of one process, and their one registration. */
 export class AppListen implements HandleOwner {
   #links: Pick<FrontLinks<object>, 'register' | 'unregister' | 'setReferenced'>;
@@ -94,7 +106,6 @@ export class AppListen implements HandleOwner {
   /** The server that serves asked for PORT. */
   #hasAskedPort = false;
   #hasWarnedOfPort = false;
-  #hasWarnedOfTls = false;
   #onListen: (server: Server) => void;
 
   /** `onListen` is told of each server that is about to emit 'listening'. */
@@ -135,7 +146,7 @@ export class AppListen implements HandleOwner {
       process.nextTick(() => server.emit('error', addressInUse(address)));
       return true;
     }
-    if ('setSecureContext' in server) this.#warnOfTls();
+    warnOfTls(server);
     const handle = new AppHandle(this, appServer, address);
     this.#handles.push(handle);
     this.#onListen(appServer);
@@ -192,15 +203,6 @@ export class AppListen implements HandleOwner {
         `which serves the first one (port ${appPort})`,
       { type: 'SlipstreamWarning', code: 'SLIPSTREAM_SECOND_SERVER' },
     );
-  }
-
-  #warnOfTls(): void {
-    if (this.#hasWarnedOfTls) return;
-    this.#hasWarnedOfTls = true;
-    process.emitWarning('the key and certificate of the https server are not used: TLS ends in the front', {
-      type: 'SlipstreamWarning',
-      code: 'SLIPSTREAM_TLS_UNUSED',
-    });
   }
 }
 

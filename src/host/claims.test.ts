@@ -19,7 +19,7 @@ interface Wish {
 }
 
 function add(claims: Claims, wish: Wish): Hold {
-  const place: ClaimPlace = wish.place ?? { kind: 'port', port: 8080, address: '' };
+  const place: ClaimPlace = wish.place ?? { kind: 'port', port: 8080, address: '', isSecure: false };
   const prefix = wish.prefix ?? portPrefix(8080, '');
   const { pid, listener = LISTENER, uid = null } = wish;
   return claims.add({ owner: {}, claim: 1, pid, uid, title: `app-${pid}.js`, place, prefix, listener, queue: {} });
@@ -34,6 +34,7 @@ test('portPrefix names all addresses by * and one address by itself', () => {
   const texts = ['', '::', '0.0.0.0', '127.0.0.1', '::1'].map((address) => portPrefix(80, address).text);
   const any = 'http://*:80/';
   assert.deepEqual(texts, [any, any, any, 'http://127.0.0.1:80/', 'http://[::1]:80/']);
+  assert.equal(portPrefix(443, '', 'https').text, 'https://*:443/');
 });
 
 test('a port is held by one process, and the error names it', () => {
@@ -47,7 +48,7 @@ test('a port is held by one process, and the error names it', () => {
 
 test('workers of one cluster share a port, those of another do not', () => {
   const claims = new Claims();
-  const place: ClaimPlace = { kind: 'port', port: 8080, address: '', cluster: '1 8080' };
+  const place: ClaimPlace = { kind: 'port', port: 8080, address: '', isSecure: false, cluster: '1 8080' };
   const first = add(claims, { pid: 7, place });
   assert.equal(claims.clusterMate(place, null), first);
   // What a cluster is called is no secret.

@@ -55,13 +55,13 @@ export interface Hold {
   state: HoldState;
 }
 
-/** The prefix of `listen(port, address)`. */
-export function portPrefix(port: number, address: string): JoinPrefix {
+/** The prefix of `listen(port, address)`, of an http or https server. */
+export function portPrefix(port: number, address: string, scheme: 'http' | 'https' = 'http'): JoinPrefix {
   const isAny = address === '' || address === '::' || address === '0.0.0.0';
   const host = isAny ? '*' : address;
   const shown = host.includes(':') ? `[${host}]` : host;
   const category = isAny ? 'weak' : 'ip';
-  return { text: `http://${shown}:${port}/`, scheme: 'http', category, host, port, path: '/' };
+  return { text: `${scheme}://${shown}:${port}/`, scheme, category, host, port, path: '/' };
 }
 
 /** The whole table of a front. */

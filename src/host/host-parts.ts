@@ -90,6 +90,8 @@ export interface HostOptions {
   listenOf?: ((config: HostConfig) => readonly string[]) | undefined;
   /** The file that `config` was read from, if the command line named it. Edits of it are taken over. */
   configFile?: string | undefined;
+  /** The home whose stored certificates are used. Default: the host's own. */
+  tlsHome?: string;
   json: boolean;
   clock: Clock;
   log: Log;

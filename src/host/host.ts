@@ -106,7 +106,7 @@ class Supervisor implements Host {
       onChange: () => this.#reconfigure(),
     });
     this.#tls = new TlsSource({
-      home: homeFolder(),
+      home: options.tlsHome ?? homeFolder(),
       config: () => this.#config.current.tls,
       listeners: () => [...bound.listeners.bound, ...this.#joins.listeners],
       clock,

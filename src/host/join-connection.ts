@@ -124,7 +124,8 @@ function isQueue(value: unknown): boolean {
 function isPlace(value: unknown): value is ClaimPlace {
   const place = value as Partial<Record<string, unknown>> | null | undefined;
   if (place?.['kind'] === 'prefix') return typeof place['prefix'] === 'string';
-  const { kind, port, address } = place ?? {};
+  const { kind, port, address, isSecure } = place ?? {};
   const isPort = Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
-  return kind === 'port' && isPort && (address === '' || net.isIP(String(address)) !== 0);
+  const isAddress = address === '' || net.isIP(String(address)) !== 0;
+  return kind === 'port' && isPort && isAddress && typeof isSecure === 'boolean';
 }

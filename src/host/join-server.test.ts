@@ -10,7 +10,7 @@ import { systemClock } from '../base/clock.ts';
 import { HostError } from '../base/host-error.ts';
 import { silentLog } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
-import type { JoinReply } from '../wire/join-messages.ts';
+import { JOIN_VERSION, type JoinReply } from '../wire/join-messages.ts';
 import { portPrefix } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { Reservations } from './reservations.ts';
@@ -90,13 +90,13 @@ async function dial(t: TestContext, path: string) {
   return { socket, ask };
 }
 
-const HELLO = { kind: 'hello', version: 1, pid: 7, title: 'app.js' };
-const CLAIM = { kind: 'claim', claim: 1, place: { kind: 'port', port: 0, address: '127.0.0.1' } };
+const HELLO = { kind: 'hello', version: JOIN_VERSION, pid: 7, title: 'app.js' };
+const CLAIM = { kind: 'claim', claim: 1, place: { kind: 'port', port: 0, address: '127.0.0.1', isSecure: false } };
 
 test('a claim binds, is told to the fronts and answered with a key; a release closes the listener', async (t) => {
   const { server, path, told, expected } = await scene(t);
   const { ask } = await dial(t, path);
-  assert.deepEqual(await ask(HELLO), { kind: 'welcome', version: 1, hostPid: process.pid });
+  assert.deepEqual(await ask(HELLO), { kind: 'welcome', version: JOIN_VERSION, hostPid: process.pid });
   const claimed = await ask(CLAIM);
   assert.ok(claimed.kind === 'claimed' && claimed.port > 0 && claimed.address === '127.0.0.1');
   const [held] = server.snapshot();
@@ -127,7 +127,7 @@ test('a taken port is refused with its errno and the holder, a taken prefix with
   await ask(HELLO);
   const claimed = await ask(CLAIM);
   assert.ok(claimed.kind === 'claimed');
-  const place = { kind: 'port', port: claimed.port, address: '127.0.0.1' };
+  const place = { kind: 'port', port: claimed.port, address: '127.0.0.1', isSecure: false };
   const refused = await ask({ kind: 'claim', claim: 2, place });
   assert.ok(refused.kind === 'refused');
   assert.equal(refused.errno, 'EADDRINUSE');
@@ -140,8 +140,9 @@ test('what is no request is refused, and the connection goes on', async (t) => {
   const { path } = await scene(t);
   const { ask } = await dial(t, path);
   const bad = [
-    '{', 'null', '[]', '{"kind":"claim"}', { ...CLAIM, place: { kind: 'port', port: 70_000, address: '' } },
-    { ...CLAIM, place: { kind: 'port', port: 1, address: 'name' } }, CLAIM, { ...HELLO, pid: 'x' },
+    '{', 'null', '[]', '{"kind":"claim"}', { ...CLAIM, place: { ...CLAIM.place, port: 70_000 } },
+    { ...CLAIM, place: { ...CLAIM.place, address: 'name' } }, { ...CLAIM, place: { ...CLAIM.place, isSecure: 1 } },
+    CLAIM, { ...HELLO, pid: 'x' },
   ];
   for (const request of bad) {
     const reply = await ask(request);

@@ -204,12 +204,13 @@ export class JoinServer {
       reservations.check(prefix, uid);
       return this.#placePrefix(prefix, place, uid);
     }
-    const { port, address } = place;
-    reservations.check(portPrefix(port, address), uid);
-    if (port !== 0) this.#checkScheme(portPrefix(port, address));
+    const { port, address, isSecure } = place;
+    const scheme = isSecure ? 'https' : 'http';
+    const prefix = portPrefix(port, address, scheme);
+    reservations.check(prefix, uid);
+    if (port !== 0) this.#checkScheme(prefix);
     const known = port === 0 ? undefined : this.#onDemandAt(port, address);
     if (known !== undefined) {
-      const prefix = portPrefix(port, address);
       try {
         this.#claims.checkFree(prefix, place, uid);
       } catch (error) {
@@ -217,8 +218,8 @@ export class JoinServer {
       }
       return { prefix, listener: known, isNew: false };
     }
-    const listener = this.#bind(port, address, 'http');
-    return { prefix: portPrefix(listener.bound.port, listener.address), listener, isNew: true };
+    const listener = this.#bind(port, address, scheme);
+    return { prefix: portPrefix(listener.bound.port, listener.address, scheme), listener, isNew: true };
   }
 
   #placePrefix(prefix: JoinPrefix, place: ClaimPlace, uid: number | null): Placed {

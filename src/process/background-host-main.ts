@@ -2,7 +2,7 @@
 // nothing else, and ends when nobody has a place for `joinedIdleTimeoutMs`. One for each home.
 
 import { closeSync, existsSync, mkdirSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { messageOf } from '../base/host-error.ts';
 import { homeFolder, makePrivate, takeHostLock } from '../host/run-folder.ts';
 import type { HostConfig } from '../host/host-config.ts';
@@ -39,6 +39,8 @@ async function main(): Promise<void> {
     config: { ...config, host: { ...config.host, listen: listenOf(config) } },
     listenOf,
     ...(existsSync(file) && { configFile: file }),
+    // Where `slipstream tls` of the same user stores them.
+    tlsHome: dirname(home),
     json: false,
     onJoinedIdle() {
       // Who comes now starts another one.

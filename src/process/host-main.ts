@@ -51,6 +51,8 @@ export interface RunOptions {
   listenOf?: HostOptions['listenOf'];
   /** The file that `config` was read from, if it was named. */
   configFile?: string | undefined;
+  /** See {@link HostOptions.tlsHome}. */
+  tlsHome?: string;
   json: boolean;
   /** No process has joined for a while. */
   onJoinedIdle?: () => void;
@@ -61,15 +63,13 @@ export interface RunOptions {
  * @throws HostError what {@link startHost} throws.
  */
 export async function runHost(options: RunOptions): Promise<void> {
-  const { root, config, listenOf, configFile, json, onJoinedIdle } = options;
+  const { json, ...rest } = options;
   process.title = 'slipstream host';
   // Whoever read our output may leave before we do.
   process.stdout.on('error', () => process.stdout.destroy());
   const log = createLog({ json, write: boundedOutput(process.stdout) });
   const parts = hostParts();
-  const idle = onJoinedIdle && { onJoinedIdle };
-  const started = { root, config, listenOf, configFile, json, log, clock: systemClock, parts, ...idle };
-  const host = await startHost(started);
+  const host = await startHost({ ...rest, json, log, clock: systemClock, parts });
   const service = new ServiceNotify({ environment: process.env, pid: process.pid, clock: systemClock, log });
   stopOnSignals(host, log, service);
   if (json) log.info('ready', { urls: host.urls.join(' ') });

@@ -18,7 +18,7 @@ import type { QueueSettings } from '../base/queue-settings.ts';
 export const JOIN_SOCKET = 'joined.sock';
 
 /** Both ends say it; they must agree. */
-export const JOIN_VERSION = 1;
+export const JOIN_VERSION = 2;
 
 /** Longest line of either side, in bytes. */
 export const JOIN_LINE_BYTES_MAX = 65_536;
@@ -27,9 +27,9 @@ export const JOIN_LINE_BYTES_MAX = 65_536;
 export type ClaimPlace =
   /**
    * `listen(port, address)`: held by one process. `address` is an IP address, '' means all; port 0 takes a
-   * free one. Workers of one cluster say the same `cluster` and share the place.
+   * free one. Workers of one cluster say the same `cluster` and share the place. `isSecure`: of an https server.
    */
-  | { kind: 'port'; port: number; address: string; cluster?: string }
+  | { kind: 'port'; port: number; address: string; isSecure: boolean; cluster?: string }
   /** A URL prefix such as `http://*:8080/shop/`: shared by all that claim the same one. */
   | { kind: 'prefix'; prefix: string };
 
