@@ -149,3 +149,33 @@ test('the command line says where to listen, whatever the file is edited to', as
   assert.deepEqual((await statusOf(host)).urls, [host.url]);
   assert.equal((await get(`${host.url}app/`)).status, 200);
 });
+
+/** The first line of the answer to a request with raw bytes in its target, and its last. */
+async function rawAnswer(url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const head = 'GET /app/caf\xe9?\xc3\xa9 HTTP/1.1\r\nHost: a\r\nx-forwarded-for: 9.9.9.9\r\nConnection: close\r\n\r\n';
+  socket.write(Buffer.from(head, 'latin1'));
+  let text = '';
+  for await (const bytes of socket.setEncoding('latin1')) text += bytes as string;
+  return `${text.split('\r\n')[0]} ${text.split('\r\n').at(-1)}`;
+}
+
+test('raw bytes in a target are read on a lenient listener, and refused on every other one', async (t) => {
+  const listen = ['http://127.0.0.2:0', 'http://127.0.0.3:0'];
+  const app = `require('node:http').createServer((asked, answer) => answer.end(asked.url)).listen(process.env.PORT)`;
+  const config = settings(listen, 'lenientListeners: ["http://127.0.0.3:0"]\n');
+  const host = await startHost({ files: { 'slipstream.yml': config, 'app/server.js': app }, listensByFile: true });
+  t.after(() => host.stop());
+  const [strict, lenient] = await urlsOf(host, 2);
+  assert.match(await rawAnswer(strict!), /^HTTP\/1\.1 400 .*REQUEST_INVALID/s);
+  assert.equal(await rawAnswer(lenient!), 'HTTP/1.1 200 OK /app/caf%E9?%C3%A9');
+  writeFileSync(join(host.root, 'slipstream.yml'), settings(listen, 'lenientListeners: ["http://127.0.0.2:0"]\n'));
+  await until('the edit holds', async () => ((await rawAnswer(strict!)).includes(' 200 ') ? true : undefined));
+  await until('for all fronts', async () => ((await rawAnswer(lenient!)).includes(' 400 ') ? true : undefined));
+  writeFileSync(join(host.root, 'slipstream.yml'), settings(listen, 'lenientListeners: ["http://127.0.0.2"]\n'));
+  await until('it is refused', async () => {
+    const { configProblem } = await statusOf(host);
+    return configProblem?.includes('did you mean "http://127.0.0.2:0"?') ? true : undefined;
+  });
+});

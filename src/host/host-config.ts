@@ -112,6 +112,13 @@ export const HOST_SETTINGS = {
     default: [],
     text: 'Listeners, as they stand in `listen`, whose connections begin with a PROXY protocol header (v1 or v2).',
   },
+  lenientListeners: {
+    type: 'strings',
+    default: [],
+    text:
+      'Listeners, as they stand in `listen`, that take raw bytes of 0x80 and above in a target, as IIS did for old ' +
+      'clients, and read them percent-encoded. Nothing else is read otherwise: docs/refusals.md.',
+  },
   ignorePathCase: {
     type: 'boolean',
     default: false,
@@ -375,10 +382,13 @@ function checkPeers(host: HostSettings, file: string, lineOf: LineOf): void {
     const where = `${file}:${lineOf(['trustedProxies'])}`;
     throw new HostError('CONFIG_INVALID', `${where}: "${network}" is neither an address nor address/bits`);
   }
-  for (const origin of host.proxyProtocol) {
-    if (host.listen.includes(origin)) continue;
-    const where = `${file}:${lineOf(['proxyProtocol'])}`;
-    throw new HostError('CONFIG_INVALID', `${where}: "${origin}" does not stand in "listen"`);
+  for (const name of ['proxyProtocol', 'lenientListeners'] as const) {
+    const unknown = host[name].find((origin) => !host.listen.includes(origin));
+    if (unknown === undefined) continue;
+    const near = nearestName(unknown, host.listen);
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+    const where = `${file}:${lineOf([name])}`;
+    throw new HostError('CONFIG_INVALID', `${where}: "${unknown}" (${name}) does not stand in "listen"${hint}`);
   }
 }
 

@@ -27,6 +27,7 @@ import { Listeners, type ListenEdit } from './listeners.ts';
 import { appSockets, makeReserved, type Reserved } from './user-sockets.ts';
 import { withCachedPrefixes } from './cache-rules.ts';
 import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
+import { trustedPeers } from './trusted-peers.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
 import { SessionProcesses, unattendedPolicy } from './session-process.ts';
@@ -423,9 +424,7 @@ class Supervisor implements Host {
 
   /** Whom the fronts believe. */
   #peers(): TrustedPeers {
-    const { trustedProxies, proxyProtocol } = this.#config.current.host;
-    const asked = this.#bound.listeners.bound.filter(({ text }) => text !== undefined && proxyProtocol.includes(text));
-    return { proxies: [...trustedProxies], proxyListeners: asked.map(({ origin }) => origin) };
+    return trustedPeers(this.#config.current.host, this.#bound.listeners.bound);
   }
 
   #sendRoutes(): void {

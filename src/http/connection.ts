@@ -53,13 +53,14 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
   #deadlines: ConnectionDeadlines;
   #probe: ClientProbe | null = null;
 
-  constructor(socket: Socket, context: FrontContext, onClosed: (connection: Connection) => void) {
+  /** `isLenient`: see docs/refusals.md. */
+  constructor(socket: Socket, context: FrontContext, onClosed: (connection: Connection) => void, isLenient = false) {
     this.#socket = socket;
     this.#context = context;
     this.#onClosed = onClosed;
     this.#output = new ClientOutput(socket);
     this.#deadlines = new ConnectionDeadlines(context.limits, context.ticker);
-    this.#parser = new RequestHeadParser(context.limits);
+    this.#parser = new RequestHeadParser(context.limits, isLenient);
     this.#exchange = new Exchange(context, this, this.#output);
     this.#body = new RequestBody(context.limits.bodyBytesMax, (slice) => {
       if (this.#reading === 'body') this.#exchange.bodyData(slice);

@@ -40,6 +40,8 @@ export interface FrontContext {
   requests: number;
   /** No connection is kept for another request. */
   isDraining: boolean;
+  /** Origins of listeners that take raw bytes in targets: docs/refusals.md. */
+  lenientListeners: ReadonlySet<string>;
   /** What the peer at this address says about others is believed. */
   trusts(address: string): boolean;
   groupOf(id: string): ProcessGroup | undefined;

@@ -128,8 +128,7 @@ class HttpFront implements Front, LinkHost {
       routes: new RouteTable<RouteTarget>(),
       cache: createCache({ clock, bytesMax: limits.cacheBytesMax }),
       secureHosts: null,
-      requests: 0,
-      isDraining: false,
+      requests: 0, isDraining: false, lenientListeners: new Set(),
       trusts: isLoopbackAddress,
       ask: (ask) => host.ask(ask),
       groupOf: (id) => this.#groups.get(id),
@@ -153,6 +152,7 @@ class HttpFront implements Front, LinkHost {
     if (state.peers !== undefined) {
       this.#context.trusts = networkTest(state.peers.proxies);
       this.#proxyListeners = new Set(state.peers.proxyListeners);
+      this.#context.lenientListeners = new Set(state.peers.lenientListeners);
     }
     this.routes(state.routes, state.groups);
     for (const process of state.processes) this.expect(process);

@@ -29,6 +29,7 @@ export class Listener {
   /** Listeners by their origin, and where connections came in: see `unlisten`. */
   #byOrigin = new Map<string, net.Server>();
   #serverOf = new WeakMap<ClientConnection, net.Server>();
+  #originOf = new WeakMap<net.Server, string>();
   #connections = new Set<ClientConnection>();
   /** Clients that are not yet a connection: their handshake is under way. */
   #handshakes = new Set<net.Socket>();
@@ -76,6 +77,7 @@ export class Listener {
         server.on('error', (error) => this.#context.log.error('accept-failed', { message: error.message }));
         this.#servers.push(server);
         this.#byOrigin.set(origin, server);
+        this.#originOf.set(server, origin);
         const address = server.address();
         resolve({ port: typeof address === 'object' && address !== null ? address.port : 0 });
       });
@@ -198,12 +200,18 @@ export class Listener {
       this.#connections.delete(connection);
       leave();
     };
+    const { server } = raw as net.Socket & { server?: net.Server };
+    const isLenient = this.#isLenient(server);
     const connection: ClientConnection = isHttp2
       ? new Http2Connection(socket, this.#context, onClosed)
-      : new Connection(socket, this.#context, onClosed);
-    const { server } = raw as net.Socket & { server?: net.Server };
+      : new Connection(socket, this.#context, onClosed, isLenient);
     if (server !== undefined) this.#serverOf.set(connection, server);
     this.#connections.add(connection);
+  }
+
+  #isLenient(server: net.Server | undefined): boolean {
+    const { lenientListeners } = this.#context;
+    return lenientListeners.size > 0 && server !== undefined && lenientListeners.has(this.#originOf.get(server) ?? '');
   }
 
   #leave(address: string): void {

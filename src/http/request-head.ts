@@ -10,13 +10,13 @@ import {
   CR, FIELDS_MAX, FieldScanner, LF, SP, TOKEN_BYTES, byteTable, hasTabBehind, listElements, nameOf,
   nameStart, valueOf,
 } from './field-lines.ts';
-import { isHostValue, splitTarget } from './request-target.ts';
+import { encodeRawBytes, isHostValue, splitTarget } from './request-target.ts';
 import { SteeringFields, isClose, isKeepAlive, withoutFields } from './steering-fields.ts';
 
 /** A request without its body, checked. */
 export interface RequestHead {
   method: string;
-  /** As sent. */
+  /** As sent; on a lenient listener with raw bytes percent-encoded. */
   target: string;
   version: 10 | 11;
   /** It came over HTTP/2; all else is as if it had been HTTP/1.1. */
@@ -63,6 +63,9 @@ const MORE: HeadResult = { kind: 'more' };
 const TARGET_BYTES = byteTable('', 0x21, 0x7e);
 TARGET_BYTES[0x23] = 0;
 
+/** Of lenient listeners: raw bytes too, which are percent-encoded before anybody reads them. */
+const LENIENT_TARGET_BYTES = TARGET_BYTES.slice().fill(1, 0x80);
+
 const VERSION_TEXT = 'HTTP/';
 const ZERO = 0x30;
 const ONE = 0x31;
@@ -97,6 +100,7 @@ function bad(message: string): HeadResult {
 export class RequestHeadParser {
   readonly #limits: HeadLimits;
   #fieldsMax: number;
+  readonly #targetBytes: Uint8Array;
   #scanner = new FieldScanner();
   #reading = EMPTY_LINES;
   /** Offset of the next byte to look at. Offsets are relative to the start of the head's bytes. */
@@ -108,8 +112,10 @@ export class RequestHeadParser {
   /** Bytes of this head were looked at in an earlier call. */
   #isResumed = false;
 
-  constructor(limits: HeadLimits) {
+  /** `isLenient`: see docs/refusals.md. */
+  constructor(limits: HeadLimits, isLenient = false) {
     this.#limits = limits;
+    this.#targetBytes = isLenient ? LENIENT_TARGET_BYTES : TARGET_BYTES;
     this.#fieldsMax = Math.min(limits.headFieldsMax, FIELDS_MAX);
   }
 
@@ -205,12 +211,10 @@ export class RequestHeadParser {
     const { targetBytesMax } = this.#limits;
     const targetStart = start + this.#targetStart;
     const stop = Math.min(end, targetStart + targetBytesMax + 1);
+    const allowed = this.#targetBytes;
     let at = from;
-    while (at < stop && TARGET_BYTES[buffer[at]!] === 1) at += 1;
-    if (at - targetStart > targetBytesMax) {
-      const message = `a target of more than ${targetBytesMax} bytes (targetBytesMax)`;
-      return refuse(414, 'REQUEST_TARGET_TOO_LONG', message);
-    }
+    while (at < stop && allowed[buffer[at]!] === 1) at += 1;
+    if (at - targetStart > targetBytesMax) return this.#tooLong();
     if (at < end) {
       const byte = buffer[at]!;
       if (byte === CR || byte === LF) return bad('a request line without a version');
@@ -222,6 +226,11 @@ export class RequestHeadParser {
     }
     this.#position = at - start;
     return null;
+  }
+
+  #tooLong(): HeadResult {
+    const message = `a target of more than ${this.#limits.targetBytesMax} bytes (targetBytesMax)`;
+    return refuse(414, 'REQUEST_TARGET_TOO_LONG', message);
   }
 
   #scanVersion(buffer: Buffer, start: number, from: number, end: number): HeadResult | null {
@@ -262,7 +271,9 @@ export class RequestHeadParser {
     const bytes = this.#scanner.position;
     const text = buffer.toString('latin1', start, start + bytes);
     const method = text.substring(this.#methodStart, this.#targetStart - 1);
-    const target = text.substring(this.#targetStart, this.#versionStart - 1);
+    const sent = text.substring(this.#targetStart, this.#versionStart - 1);
+    const target = this.#targetBytes === TARGET_BYTES ? sent : encodeRawBytes(sent);
+    if (target.length > this.#limits.targetBytesMax) return this.#tooLong();
     const version = text.charCodeAt(this.#versionStart + 7) === ONE ? 11 : 10;
     const fields: string[] = [];
     steering.clear();

@@ -78,6 +78,11 @@ function splitAbsolute(method: string, target: string): TargetParts | BadTarget 
   return splitQuery(rest.startsWith('/') ? rest : `/${rest}`, host);
 }
 
+/** Percent-encodes bytes of 0x80 and above (`text` has a character a byte), so that all readers see the same. */
+export function encodeRawBytes(text: string): string {
+  return text.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
 /** Takes a target apart. `target` holds no white space, no control characters and no "#". */
 export function splitTarget(method: string, target: string): TargetParts | BadTarget {
   if (method === 'CONNECT') {

@@ -90,6 +90,8 @@ export interface TrustedPeers {
   proxies: string[];
   /** Origins of the listeners whose connections begin with a PROXY protocol header. */
   proxyListeners: string[];
+  /** Origins of the listeners that take raw bytes in targets (docs/refusals.md); absent: none. */
+  lenientListeners?: string[];
 }
 
 /** Why a group cannot answer now. The front shows `developer` to local clients only. */

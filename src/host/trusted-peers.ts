@@ -1,0 +1,19 @@
+// Whom the fronts believe and on which listeners: the settings, which name listeners as `listen` does, as the fronts
+// know them, by their origins. Pure.
+
+import type { TrustedPeers } from '../wire/front-messages.ts';
+import type { HostSettings } from './host-config.ts';
+
+/** What the fronts are told. `bound` are the listeners of the configuration. */
+export function trustedPeers(
+  { trustedProxies, proxyProtocol, lenientListeners }: HostSettings,
+  bound: readonly { text?: string | undefined; origin: string }[],
+): TrustedPeers {
+  const originsOf = (names: readonly string[]): string[] =>
+    bound.filter(({ text }) => text !== undefined && names.includes(text)).map(({ origin }) => origin);
+  return {
+    proxies: [...trustedProxies],
+    proxyListeners: originsOf(proxyProtocol),
+    lenientListeners: originsOf(lenientListeners),
+  };
+}
