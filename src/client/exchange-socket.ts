@@ -190,7 +190,10 @@ export class ExchangeSocket extends SocketFacade {
     this.#writer.whenEmpty(this.#sendEnd);
   }
 
-  readonly #sendEnd = (): void => this.#link.writer.empty(LINK.END, this.channel);
+  readonly #sendEnd = (): void => {
+    const { writer } = this.#link;
+    if (!writer.retype(LINK.DATA, this.channel, LINK.LAST)) writer.empty(LINK.END, this.channel);
+  };
 
   // Bytes from the front.
 

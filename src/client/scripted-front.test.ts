@@ -123,6 +123,10 @@ export class FrontChannel {
   take(type: number, payload: Buffer): void {
     if (type === LINK.DATA) this.#takeData(payload);
     else if (type === LINK.END) this.ends += 1;
+    else if (type === LINK.LAST) {
+      this.#takeData(payload);
+      this.ends += 1;
+    }
     else if (type === LINK.CLOSE) this.closes += 1;
     else if (type === LINK.RESET) this.resets.push(payload.readUInt32BE(0));
     else if (type === LINK.CREDIT) {

@@ -80,9 +80,9 @@ export class CacheRefresh implements Waiter, ExchangeOwner, ResponseSink, Ticked
     if (this.#hasHead) this.#ticket.end();
   }
 
-  channelData(slice: Buffer): void {
-    const result = this.#reader.push(slice);
-    this.#channel?.consumed(slice.length);
+  channelData(buffer: Buffer, start: number, end: number): void {
+    const result = this.#reader.push(buffer, start, end);
+    this.#channel?.consumed(end - start);
     if (typeof result === 'object' || result === 'upgraded') this.#finish();
   }
 

@@ -313,12 +313,12 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     this.#client.answered();
   }
 
-  channelData(slice: Buffer): void {
-    this.#owed += slice.length;
+  channelData(buffer: Buffer, start: number, end: number): void {
+    this.#owed += end - start;
     this.#client.finishSoon();
     if (this.#deciding.isTold) return;
-    if (this.#state === 'tunnel') return this.#client.tunnelData(slice);
-    const result = this.#reader.push(slice);
+    if (this.#state === 'tunnel') return this.#client.tunnelData(buffer.subarray(start, end));
+    const result = this.#reader.push(buffer, start, end);
     // A program that refuses an upgrade on the bare socket hears that no more comes.
     if (result === 'ended' && this.#head!.upgrade) this.#channel!.end();
     if (result === 'more' || result === 'ended') return;

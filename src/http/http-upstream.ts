@@ -155,7 +155,7 @@ class HttpChannel implements UpstreamChannel, ConnectionUser {
       this.#connection!.socket.pause();
     }
     this.#restartDeadline();
-    this.#owner.channelData(chunk);
+    this.#owner.channelData(chunk, 0, chunk.length);
     if (result === 'ended' && this.#state === 'busy') this.#finish();
   }
 

@@ -18,7 +18,7 @@ const REQUEST: LinkRequest = {
 class Owner implements ChannelOwner {
   heard: string[] = [];
   bytes = 0;
-  channelData(slice: Buffer): void { this.bytes += slice.length; }
+  channelData(_buffer: Buffer, start: number, end: number): void { this.bytes += end - start; }
   channelEnded(): void { this.heard.push('ended'); }
   channelClosed(): void { this.heard.push('closed'); }
   channelReset(reason: number): void { this.heard.push(`reset ${reason}`); }
@@ -161,6 +161,21 @@ test('a process that sends more than its credit is reset', () => {
   assert.deepEqual(owner.heard, [`reset ${RESET_REASON.LIMIT}`]);
   assert.equal(sent().at(-1)?.type, LINK.RESET);
   assert.equal(channel.state, 'gone');
+});
+
+test('LAST is DATA and END', () => {
+  const { open, frame } = makeLink();
+  const { channel, owner } = open();
+  channel.request(REQUEST, ORIGIN);
+  frame(LINK.LAST, channel, Buffer.alloc(7));
+  assert.equal(owner.bytes, 7);
+  assert.deepEqual(owner.heard, ['ended']);
+  assert.equal(channel.state, 'idle');
+  frame(LINK.LAST, channel, Buffer.alloc(7));
+  assert.deepEqual(owner.heard, ['ended'], 'nobody waits for a second one');
+  channel.request(REQUEST, ORIGIN);
+  frame(LINK.LAST, channel, Buffer.alloc(CREDIT_WINDOW_BYTES));
+  assert.deepEqual(owner.heard, ['ended', `reset ${RESET_REASON.LIMIT}`], 'too much is no end');
 });
 
 test('closing a channel resets an exchange under way and closes an idle one', () => {

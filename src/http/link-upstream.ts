@@ -40,8 +40,8 @@ export function stepChannel(state: ChannelState, event: ChannelEvent): ChannelSt
 
 /** What an exchange hears of its channel. */
 export interface ChannelOwner {
-  /** Bytes as the app wrote them: give `consumed` back for each. */
-  channelData(slice: Buffer): void;
+  /** `buffer[start..end)` is as the app wrote it: give `consumed` back for each byte. Slices may be kept. */
+  channelData(buffer: Buffer, start: number, end: number): void;
   /** The app sends no more in this exchange, or in its half of the tunnel. */
   channelEnded(): void;
   /** The app wants the client connection closed behind what it sent. */
@@ -144,19 +144,19 @@ export class Channel {
   }
 
   /** A DATA frame came. */
-  onData(slice: Buffer): void {
+  onData(buffer: Buffer, start: number, end: number): void {
     if (this.#state === 'idle') {
       // Behind its END: nobody waits for it, but the credit is conserved.
-      this.consumed(slice.length);
+      this.consumed(end - start);
       return;
     }
-    this.#appCredit -= slice.length;
+    this.#appCredit -= end - start;
     if (this.#appCredit < 0) {
       this.link.writer.number(LINK.RESET, this.id, RESET_REASON.LIMIT);
       this.onReset(RESET_REASON.LIMIT);
       return;
     }
-    this.#owner.channelData(slice);
+    this.#owner.channelData(buffer, start, end);
   }
 
   /** An END frame came. */
@@ -301,7 +301,12 @@ export class LinkUpstream {
     if (channel === undefined) return;
     switch (type) {
       case LINK.DATA:
-        channel.onData(buffer.subarray(start, end));
+        channel.onData(buffer, start, end);
+        break;
+      case LINK.LAST:
+        channel.onData(buffer, start, end);
+        // What it held may have been too much.
+        if (channel.state !== 'gone') channel.onEnd();
         break;
       case LINK.END:
         channel.onEnd();

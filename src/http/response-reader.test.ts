@@ -336,3 +336,31 @@ test('ResponseReader reads one response after the other, each after its start', 
   }
   assert.deepEqual(sink.heads.map((head) => head.status), [200, 404]);
 });
+
+test('ResponseReader reads a head that it knows as it read it the first time', () => {
+  const head = 'HTTP/1.1 200 OK\r\nX-Known: here\r\nConnection: close\r\nContent-Length: 2\r\n\r\n';
+  const first = readText('GET', `${head}ab`);
+  for (let time = 0; time < 3; time++) assert.deepEqual(readText('GET', `${head}ab`), first);
+  assert.equal(readText('GET', `${head}a`).finish, 'truncated');
+  assert.match(readText('GET', `${head}abc`).result, /more bytes/);
+  assert.equal(readText('POST', `${head}xy`).body, 'xy');
+  // The same bytes mean something else here.
+  for (let time = 0; time < 2; time++) {
+    assert.match(readText('HEAD', `${head}ab`).result, /more bytes/);
+    assert.equal(readText('HEAD', head).result, 'ended');
+    assert.equal(readText('CONNECT', `${head}ab`).result, 'upgraded');
+    assert.deepEqual(readText('GET', `${head}ab`), first);
+  }
+});
+
+test('ResponseReader reads the part of a chunk that it is told to', () => {
+  const bytes = Buffer.from('xxHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabyy');
+  const sink = new RecordingSink();
+  const reader = new ResponseReader(sink);
+  for (const cut of [2, 10, bytes.length - 3]) {
+    reader.start('GET');
+    reader.push(bytes, 2, cut);
+    assert.equal(reader.push(bytes, cut, bytes.length - 2), 'ended', `cut at ${cut}`);
+  }
+  assert.equal(sink.body, 'ababab');
+});

@@ -14,6 +14,7 @@ import {
   CR, FIELDS_MAX, FieldScanner, LF, VALUE_BYTES, hasName, isPlainLine, lineStart, listElements,
 } from './field-lines.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { knownHeadOf, rememberHead } from './known-heads.ts';
 import { ReceivedHead, fieldsOfLines, type HeadLines, type ResponseHead } from './received-head.ts';
 import { SteeringFields, isClose, isKeepAlive, withoutFields } from './steering-fields.ts';
 
@@ -73,6 +74,7 @@ const CHUNKED: Reading = { kind: 'chunked' };
 const CLOSE: Reading = { kind: 'close' };
 const ENDED: Reading = { kind: 'ended' };
 const EMPTY = Buffer.alloc(0);
+const HEAD_TOO_LONG = `a head of more than ${RESPONSE_HEAD_BYTES_MAX} bytes`;
 const DATE = 'date';
 const TRANSFER_ENCODING = 'transfer-encoding';
 
@@ -103,31 +105,31 @@ export class ResponseReader {
   }
 
   /**
-   * Reads the next bytes. Bytes behind the end of the response are bad, but what came before them is
-   * delivered first, `end` included. Once bad it stays bad.
+   * Reads the next bytes, `chunk[start..end)`. Bytes behind the end of the response are bad, but what came before
+   * them is delivered first, `end` included. Once bad it stays bad.
    */
-  push(chunk: Buffer): PushResult {
-    let at = 0;
+  push(chunk: Buffer, start: number = 0, end: number = chunk.length): PushResult {
+    let at = start;
     for (;;) {
       const reading = this.#reading;
       switch (reading.kind) {
         case 'head':
-          if (at === chunk.length) return 'more';
-          at = this.#readHead(reading, chunk, at);
+          if (at === end) return 'more';
+          at = this.#readHead(reading, chunk, at, end);
           break;
         case 'length': {
-          if (at === chunk.length) return 'more';
-          const sliceEnd = Math.min(chunk.length, at + reading.missing);
+          if (at === end) return 'more';
+          const sliceEnd = Math.min(end, at + reading.missing);
           reading.missing -= sliceEnd - at;
-          this.#sink.data(at === 0 && sliceEnd === chunk.length ? chunk : chunk.subarray(at, sliceEnd));
+          this.#sink.data(chunk.subarray(at, sliceEnd));
           at = sliceEnd;
           if (reading.missing === 0) this.#end([]);
           break;
         }
         case 'chunked': {
-          if (at === chunk.length) return 'more';
+          if (at === end) return 'more';
           this.#chunked ??= new ChunkedDecoder((slice) => this.#sink.data(slice));
-          const result = this.#chunked.push(chunk, at, chunk.length);
+          const result = this.#chunked.push(chunk, at, end);
           if (result.kind === 'more') return 'more';
           if (result.kind === 'bad') return this.#bad(result.message);
           at += result.bytes;
@@ -135,14 +137,14 @@ export class ResponseReader {
           break;
         }
         case 'close':
-          if (at < chunk.length) this.#sink.data(at === 0 ? chunk : chunk.subarray(at));
+          if (at < end) this.#sink.data(chunk.subarray(at, end));
           return 'more';
         case 'ended':
         case 'idle':
-          if (at === chunk.length) return 'ended';
+          if (at === end) return 'ended';
           return this.#bad('more bytes than the response has');
         case 'upgraded':
-          if (at < chunk.length) reading.rest = Buffer.concat([reading.rest, chunk.subarray(at)]);
+          if (at < end) reading.rest = Buffer.concat([reading.rest, chunk.subarray(at, end)]);
           return 'upgraded';
         case 'bad':
           return reading;
@@ -178,39 +180,51 @@ export class ResponseReader {
   }
 
   /** Reads on in a head from `at`. Returns the offset of the first byte that is not of the head. */
-  #readHead(reading: Reading & { kind: 'head' }, chunk: Buffer, at: number): number {
-    const heldBefore = this.#held.length;
-    let source = chunk;
-    let base = at;
-    if (heldBefore > 0) {
-      this.#held.append(chunk, at, Math.min(chunk.length, at + RESPONSE_HEAD_BYTES_MAX - heldBefore));
-      source = this.#held.view();
-      base = 0;
+  #readHead(reading: Reading & { kind: 'head' }, chunk: Buffer, at: number, end: number): number {
+    if (this.#held.length > 0) return this.#readHeldHead(reading, chunk, at, end);
+    let text = '';
+    if (end - at <= WHOLE_BYTES_MAX) {
+      text = chunk.toString('latin1', at, end);
+      const known = this.#isBodyByHead ? knownHeadOf(text) : undefined;
+      if (known !== undefined) return at + this.#takeFinal(known.head, text, known.text.length);
     }
-    const end = Math.min(source.length, base + RESPONSE_HEAD_BYTES_MAX);
-    const result = this.#scanHead(reading, source, base, end);
-    if (result === 'bad') return chunk.length;
+    const scanEnd = Math.min(end, at + RESPONSE_HEAD_BYTES_MAX);
+    const result = this.#scanHead(reading, chunk, at, scanEnd);
+    if (result === 'bad') return end;
     if (result === 'more') {
-      if (end - base >= RESPONSE_HEAD_BYTES_MAX) {
-        this.#bad(`a head of more than ${RESPONSE_HEAD_BYTES_MAX} bytes`);
-      } else if (heldBefore === 0) {
-        this.#held.append(chunk, at, chunk.length);
-      }
-      return chunk.length;
+      if (scanEnd - at < RESPONSE_HEAD_BYTES_MAX) this.#held.append(chunk, at, end);
+      else this.#bad(HEAD_TOO_LONG);
+      return end;
+    }
+    const bytes = this.#scanner.position;
+    if (text === '') text = chunk.toString('latin1', at, at + bytes);
+    return at + this.#takeHead(text, reading.lineEnd, bytes);
+  }
+
+  /** Reads on in a head whose first part is held. */
+  #readHeldHead(reading: Reading & { kind: 'head' }, chunk: Buffer, at: number, end: number): number {
+    const heldBefore = this.#held.length;
+    this.#held.append(chunk, at, Math.min(end, at + RESPONSE_HEAD_BYTES_MAX - heldBefore));
+    const source = this.#held.view();
+    const result = this.#scanHead(reading, source, 0, source.length);
+    if (result === 'bad') return end;
+    if (result === 'more') {
+      if (source.length >= RESPONSE_HEAD_BYTES_MAX) this.#bad(HEAD_TOO_LONG);
+      return end;
     }
     const { lineEnd } = reading;
     const bytes = this.#scanner.position;
-    if (heldBefore > 0) {
-      // The offsets of the scan before are not those of this one alone.
-      this.#scanner.reset(lineEnd);
-      this.#scanner.scan(source, base, base + bytes, FIELDS_MAX);
-    }
-    const rest = heldBefore === 0 && chunk.length - at <= WHOLE_BYTES_MAX ? chunk.length : base + bytes;
-    const text = source.toString('latin1', base, rest);
+    // The offsets of the scan before are not those of this one alone.
+    this.#scanner.reset(lineEnd);
+    this.#scanner.scan(source, 0, bytes, FIELDS_MAX);
+    const text = source.toString('latin1', 0, bytes);
     this.#held.clear();
-    const taken = this.#takeHead(text, lineEnd, bytes);
-    if (typeof taken === 'string') this.#bad(taken);
-    return at - heldBefore + (typeof taken === 'string' ? bytes : taken);
+    return at - heldBefore + this.#takeHead(text, lineEnd, bytes);
+  }
+
+  /** The request's method changes nothing in what a head says of its body. */
+  get #isBodyByHead(): boolean {
+    return this.#requestMethod !== 'HEAD' && this.#requestMethod !== 'CONNECT';
   }
 
   #scanHead(reading: Reading & { kind: 'head' }, source: Buffer, base: number, end: number): string {
@@ -235,16 +249,16 @@ export class ResponseReader {
 
   /**
    * Takes a whole head of `bytes` at the start of `text`, maybe with the body behind it, and moves on. Returns
-   * how much it took, or what is wrong with it.
+   * how much it took.
    */
-  #takeHead(text: string, lineEnd: number, bytes: number): number | string {
+  #takeHead(text: string, lineEnd: number, bytes: number): number {
     const line = parseStatusLine(text, lineEnd);
-    if (line === null) return 'a status line that is not of the form "HTTP/1.1 200 OK"';
+    if (line === null) return this.#badHead(bytes, 'a status line that is not of the form "HTTP/1.1 200 OK"');
     const lines = this.#readLines(text, bytes);
     const body = responseBody(
       { status: line.status, requestMethod: this.#requestMethod, version: line.version }, steering,
     );
-    if (body.kind === 'bad') return body.message;
+    if (body.kind === 'bad') return this.#badHead(bytes, body.message);
     const head = makeHead(line, lines, body, this.#requestMethod);
     if (head.upgraded) {
       this.#reading = { kind: 'upgraded', rest: EMPTY };
@@ -254,29 +268,36 @@ export class ResponseReader {
     if (line.status < 200) {
       this.#informationalHeads += 1;
       if (this.#informationalHeads > INFORMATIONAL_HEADS_MAX) {
-        return `more than ${INFORMATIONAL_HEADS_MAX} informational heads`;
+        return this.#badHead(bytes, `more than ${INFORMATIONAL_HEADS_MAX} informational heads`);
       }
       this.#reading = { kind: 'head', lineEnd: 0 };
       this.#sink.informational(head);
       return bytes;
     }
-    return bytes + this.#takeFinal(head, body, text, bytes);
+    if (head instanceof ReceivedHead && this.#isBodyByHead) rememberHead(text, bytes, head);
+    return this.#takeFinal(head, text, bytes);
   }
 
-  /** Returns how much of the body behind the head, which is in the text, it took. */
-  #takeFinal(head: ResponseHead, body: ResponseFraming, text: string, bytes: number): number {
+  #badHead(bytes: number, message: string): number {
+    this.#bad(message);
+    return bytes;
+  }
+
+  /** Takes the head of `bytes`, and the body behind it where it is in the text. Returns how much it took. */
+  #takeFinal(head: ResponseHead, text: string, bytes: number): number {
     const sink = this.#sink;
+    const { body } = head;
     const length = body.kind === 'length' ? body.length : 0;
     if (body.kind === 'length' && text.length - bytes >= length && sink.takesWhole === true) {
       this.#reading = ENDED;
       sink.whole!(head, text.slice(bytes, bytes + length));
-      return length;
+      return bytes + length;
     }
     sink.head(head);
     if (body.kind === 'none') this.#end([]);
     else if (body.kind === 'length') this.#reading = { kind: 'length', missing: length };
     else this.#reading = body.kind === 'chunked' ? CHUNKED : CLOSE;
-    return 0;
+    return bytes;
   }
 
   /** Fills `steering` and returns the lines that are not of this connection only. */

@@ -144,6 +144,26 @@ test('FrameWriter sends a text longer than its batch', () => {
   assert.equal(seen[0]?.text, `\u0009${text}`);
 });
 
+test('FrameWriter changes the type of the last frame only, and only while it is there', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  assert.equal(writer.retype(1, 1, 9), false, 'nothing was written');
+  writer.latin1(1, 1, [], 'a');
+  writer.latin1(1, 2, [], 'b');
+  assert.equal(writer.retype(1, 1, 9), false, 'another channel is last');
+  assert.equal(writer.retype(2, 2, 9), false, 'another type is last');
+  assert.equal(writer.retype(1, 2, 9), true);
+  assert.equal(writer.retype(1, 2, 9), false, 'it is of another type now');
+  writer.bytes(1, 3, Buffer.alloc(100_000));
+  assert.equal(writer.retype(1, 3, 9), false, 'its payload stands for itself');
+  writer.latin1(1, 4, [], 'd');
+  writer.flush();
+  assert.equal(writer.retype(1, 4, 9), false, 'it has left');
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  assert.deepEqual(seen.map(({ type }) => type), [1, 9, 1, 1]);
+});
+
 test('FrameWriter writes nothing after close', () => {
   const sink = new CollectingSink();
   const writer = new FrameWriter(sink);

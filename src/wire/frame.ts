@@ -123,6 +123,8 @@ export class FrameWriter {
   #batchStart = 0;
   #batchEnd = 0;
   #chunks: Buffer[] = [];
+  /** Where the head of the last frame is in the batch; -1: it is there no more, or its payload is not. */
+  #lastHead = -1;
   #scheduled = false;
   #closed = false;
   readonly #flushBound = (): void => this.flush();
@@ -175,6 +177,14 @@ export class FrameWriter {
     this.#chunks.push(payload);
   }
 
+  /** Makes another type of the last frame, if that is one of `from` on this channel and has not left yet. */
+  retype(from: number, channel: number, to: number): boolean {
+    const [batch, at] = [this.#batch, this.#lastHead];
+    if (at < 0 || batch[at + 4] !== from || batch.readUInt32BE(at + 5) !== channel) return false;
+    batch[at + 4] = to;
+    return true;
+  }
+
   /** Writes all that was collected now. */
   flush(): void {
     this.#scheduled = false;
@@ -197,6 +207,7 @@ export class FrameWriter {
     this.#closed = true;
     this.#chunks = [];
     this.#batchStart = this.#batchEnd;
+    this.#lastHead = -1;
   }
 
   /** Writes a frame head, reserves `reserve` bytes behind it and returns where they start. */
@@ -213,6 +224,7 @@ export class FrameWriter {
     }
     const batch = this.#batch;
     const at = this.#batchEnd;
+    this.#lastHead = at;
     batch.writeUInt32BE(length, at);
     batch[at + 4] = type;
     batch.writeUInt32BE(channel, at + 5);
@@ -222,6 +234,7 @@ export class FrameWriter {
 
   /** Moves the batch's bytes to the list of chunks. The socket may hold them: never written again. */
   #cut(): void {
+    this.#lastHead = -1;
     if (this.#batchEnd === this.#batchStart) return;
     this.#chunks.push(this.#batch.subarray(this.#batchStart, this.#batchEnd));
     this.#batchStart = this.#batchEnd;

@@ -17,6 +17,7 @@
 //                               as node wrote it (heads, chunk framing and all), or bytes of a tunnel
 //   END         both   n        no more DATA of this exchange; towards the app with trailers:
 //                               latin1 name NUL value NUL …, or empty
+//   LAST        front  n        DATA and, behind it, END without trailers: how an answer that is ready ends
 //   CREDIT      both   n        u32: that many more bytes of DATA may be sent on the channel
 //   RESET       both   n        u32 ResetReason: the exchange is over, the channel with it
 //   META        front  n        JSON AnswerMeta: what the program says beside its answer, before the DATA with
@@ -55,6 +56,7 @@ export const LINK = {
   RESET: 20,
   CLOSE: 21,
   META: 22,
+  LAST: 23,
   DRAIN: 32,
   PING: 33,
   PONG: 34,
