@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   LISTEN_FAILED: 'a listener cannot be bound',
   HOME_UNSAFE: 'the folder for sockets belongs to another user or is open to others',
   FRONT_FAILED: 'the front process cannot be started',
+  PROCESS_HUNG: 'a process of the host gave no sign of life and was killed',
   // The command line and the running host.
   HOST_NOT_RUNNING: 'no host runs for this SLIPSTREAM_HOME',
   HOST_AMBIGUOUS: 'several hosts run for this SLIPSTREAM_HOME',

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import { unreachable } from '../base/assert.ts';
 import type { CacheAnswer, CacheAsk } from '../wire/cache-messages.ts';
 import type { FrontReport, FrontToHost, HostToFront } from '../wire/front-messages.ts';
+import { watchChild, type HeartbeatWatch } from './heartbeat.ts';
 import { listenError, type BoundListener } from './listen-origin.ts';
 
 /** A front that dies this soon after its start is started again only after a pause. */
@@ -32,6 +33,8 @@ export interface FrontProcessOptions {
   mainPath: string;
   json: boolean;
   listeners: BoundListener[];
+  /** How long a front may owe a sign of life; 0 is for ever. */
+  hangTimeoutMs(): number;
   clock: Clock;
   log: Log;
   /** The whole state, asked for at each start: what to send before anything else. */
@@ -51,6 +54,7 @@ export class FrontProcess {
   #options: FrontProcessOptions;
   #state: FrontState = { kind: 'starting' };
   #child: ChildProcess | null = null;
+  #watch: HeartbeatWatch | null = null;
   #startedMs = 0;
   #unlistened = new Set<number>();
   #serving: { resolve: () => void; reject: (error: Error) => void } | null = null;
@@ -166,6 +170,7 @@ export class FrontProcess {
   }
 
   #toStopped(): void {
+    this.#watch?.stop();
     if (this.#state.kind === 'pausing') this.#state.timer.stop();
     this.#state = { kind: 'stopped' };
   }
@@ -181,7 +186,9 @@ export class FrontProcess {
     });
     this.#child = child;
     child.on('message', (message) => {
-      if (child === this.#child) this.#receive(message as FrontToHost);
+      if (child !== this.#child) return;
+      this.#watch?.heard();
+      this.#receive(message as FrontToHost);
     });
     child.on('error', (error) => {
       this.#options.log.error('front-error', { reason: error.message });
@@ -190,11 +197,13 @@ export class FrontProcess {
     });
     child.once('exit', (code, signal) => this.#exited(child, code, signal));
     for (const message of this.#options.configuration()) child.send(message);
+    this.#watch = watchChild(child, 'front', this.#options);
   }
 
   #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     const { kind } = this.#state;
     if (child !== this.#child || kind === 'stopped' || kind === 'pausing') return;
+    this.#watch?.stop();
     const reason = signal ?? `exit code ${code}`;
     this.#options.log.warn('front-lost', { pid: child.pid, reason });
     for (const id of this.#reports.keys()) this.#reported(id, null);
@@ -229,6 +238,8 @@ export class FrontProcess {
     switch (message.kind) {
       case 'configured':
         void this.#open();
+        break;
+      case 'pong':
         break;
       case 'listening':
         this.#listening(message.id);

@@ -41,6 +41,8 @@ export interface FrontsOptions {
   users: readonly UserSockets[];
   json: boolean;
   listeners: BoundListener[];
+  /** How long one may owe a sign of life; 0 is for ever. */
+  hangTimeoutMs(): number;
   clock: Clock;
   log: Log;
   /** `expected`: the processes that may dial. */
@@ -71,11 +73,11 @@ export class Fronts {
 
   constructor(options: FrontsOptions) {
     this.#options = options;
-    const { count, folder, mainPath, json, listeners, clock, log } = options;
+    const { count, folder, mainPath, json, listeners, hangTimeoutMs, clock, log } = options;
     const indexes = Array.from({ length: count }, (_, index) => index);
     this.linkSockets = indexes.map((index) => join(folder, `front-${index}.sock`));
     this.#fronts = indexes.map((index) => new FrontProcess({
-      mainPath, json, listeners, clock, log,
+      mainPath, json, listeners, hangTimeoutMs, clock, log,
       configuration: () => this.#configuration(index),
       onMessage: (message) => this.#onMessage(index, message),
       beforeListening: () => this.#relinked(index),

@@ -29,6 +29,16 @@ export const HOST_SETTINGS = {
       'Front processes that share the listeners: more than one where HTTP or TLS needs more than one core. One ' +
       'that dies costs its own connections only. Holds after a restart.',
   },
+  hangTimeoutMs: {
+    type: 'integer',
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    text:
+      'A front, a session proxy or the site process that gives no sign of life for so long, while the host itself ' +
+      'runs well, is killed and replaced; 0 leaves it alone.',
+  },
   index: {
     type: 'choice',
     default: 'local',

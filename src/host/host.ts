@@ -93,6 +93,7 @@ class Supervisor implements Host {
   /** Signs the cookies of sticky sessions. */
   #stickyKey = randomBytes(32).toString('base64url');
   #startedMs: number;
+  #hangTimeoutMs = (): number => this.#config.current.host.hangTimeoutMs;
 
   constructor(options: HostOptions, bound: Bound) {
     const { config, clock, log, parts, json } = options;
@@ -121,6 +122,7 @@ class Supervisor implements Host {
       folder: bound.run.folder,
       json,
       listeners: bound.listeners.bound,
+      hangTimeoutMs: this.#hangTimeoutMs,
       clock,
       log,
       configuration: (expected) => ({
@@ -186,14 +188,13 @@ class Supervisor implements Host {
     return new SiteProcess({
       mainPath: parts.siteMainPath,
       fronts: this.#fronts.linkSockets,
+      hangTimeoutMs: this.#hangTimeoutMs,
       sites: () => this.#config.sites(),
       scan: () => this.#scan(),
       settled: () => this.#fronts.report(),
       expect: (process) => this.#fronts.expect(process),
       forget: (process) => this.#fronts.forget(process),
-      json,
-      clock,
-      log,
+      json, clock, log,
     });
   }
 
@@ -203,6 +204,7 @@ class Supervisor implements Host {
       mainPath: parts.sessionMainPath,
       uiFolder: parts.uiFolder,
       settingsFolder: debuggerFolder(),
+      hangTimeoutMs: this.#hangTimeoutMs,
       unattended: (scope) => unattendedPolicy(this.#config.current.host, this.urls, scope),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
@@ -210,9 +212,7 @@ class Supervisor implements Host {
       expect: (process) => this.#fronts.expect(process),
       forget: (process) => this.#fronts.forget(process),
       onReport: (path, report) => this.#desk.report(path, report),
-      json,
-      clock,
-      log,
+      json, clock, log,
     });
   }
 

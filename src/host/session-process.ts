@@ -9,7 +9,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
 import type { InspectorAddress } from '../wire/inspector-messages.ts';
-import type { SessionAddition, SessionOptions, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
+import type {
+  HostToSession, SessionAddition, SessionOptions, SessionReport, SessionToHost, UnattendedPolicy,
+} from '../wire/session-messages.ts';
+import { watchChild } from './heartbeat.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const KILL_AFTER_MS = 1000;
@@ -37,6 +40,8 @@ export interface SessionProcessesOptions {
   /** How the session of an app stands; null when it is over. */
   onReport(appPath: string, report: SessionReport | null): void;
   json: boolean;
+  /** How long one may owe a sign of life; 0 is for ever. */
+  hangTimeoutMs(): number;
   clock: Clock;
   log: Log;
 }
@@ -131,7 +136,7 @@ export class SessionProcesses {
   add(group: string, process: { pid: number; port: number }): void {
     for (const { group: of, child } of this.#running.values()) {
       const addition: SessionAddition = { kind: 'add', ...process };
-      if (of === group && child.connected) child.send(addition);
+      if (of === group && child.connected) child.send(addition satisfies HostToSession);
     }
   }
 
@@ -179,7 +184,12 @@ export class SessionProcesses {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: environment,
     });
-    child.on('message', (report) => this.#options.onReport(request.appPath, report as SessionReport));
+    const watch = watchChild(child, `session of ${request.appName}`, this.#options);
+    child.on('message', (message: SessionToHost) => {
+      watch.heard();
+      if (message.kind === 'report') this.#options.onReport(request.appPath, message);
+    });
+    child.once('exit', () => watch.stop());
     child.on('error', (error) => log.error('session-proxy-error', { reason: error.message }));
     return child;
   }

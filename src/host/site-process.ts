@@ -1,6 +1,6 @@
 // The site process of the host: decides for folders with a web.config and serves their files. There is one while
 // there are such folders. It runs patterns of those folders on what clients send, so it may hang: then it is
-// killed and another one takes over.
+// killed (heartbeat.ts) and another one takes over.
 //
 //   none ──a site──▶ running ──exit──▶ pausing (only soon after its start) ──▶ running     any ──no site──▶ none
 
@@ -11,19 +11,19 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
 import type { HostToSites, Site, SitesToHost } from '../wire/site-messages.ts';
+import { watchChild, type HeartbeatWatch } from './heartbeat.ts';
 import { SITE_GROUP } from './routes.ts';
 
 /** An exit sooner than this after the start makes the next one wait. */
 const HEALTHY_MS = 2000;
 const RESTART_PAUSE_MS = 500;
-/** How often it is asked for a sign of life, and how many may be due before it is killed. */
-const PING_GAP_MS = 2000;
-const PINGS_DUE_MAX = 5;
 
 export interface SiteProcessOptions {
   mainPath: string;
   fronts: readonly string[];
   json: boolean;
+  /** How long it may owe a sign of life; 0 is for ever. */
+  hangTimeoutMs(): number;
   clock: Clock;
   log: Log;
   /** The sites as their files are now. */
@@ -40,8 +40,7 @@ interface Running {
   child: ChildProcess;
   expected: ExpectedProcess;
   startedMs: number;
-  pingsDue: number;
-  pinging: Timer;
+  watch: HeartbeatWatch;
 }
 
 /** See the head of this file. */
@@ -106,8 +105,7 @@ export class SiteProcess {
       child,
       expected,
       startedMs: clock.now(),
-      pingsDue: 0,
-      pinging: clock.after(PING_GAP_MS, () => this.#ping(running)),
+      watch: watchChild(child, 'site', this.#options),
     };
     this.#running = running;
     child.on('message', (message) => this.#receive(running, message as SitesToHost));
@@ -135,20 +133,9 @@ export class SiteProcess {
 
   #receive(running: Running, message: SitesToHost): void {
     if (running !== this.#running) return;
-    if (message.kind === 'pong') running.pingsDue = 0;
-    else void this.#options.scan().finally(() => running === this.#running && void this.#tell());
-  }
-
-  #ping(running: Running): void {
-    if (running !== this.#running) return;
-    if (running.pingsDue >= PINGS_DUE_MAX) {
-      this.#options.log.error('site-process-hangs', { pid: running.child.pid });
-      running.child.kill('SIGKILL');
-      return;
-    }
-    running.pingsDue += 1;
-    this.#send({ kind: 'ping', id: running.pingsDue });
-    running.pinging = this.#options.clock.after(PING_GAP_MS, () => this.#ping(running));
+    running.watch.heard();
+    if (message.kind !== 'stale') return;
+    void this.#options.scan().finally(() => running === this.#running && void this.#tell());
   }
 
   #exited(running: Running, reason: string): void {
@@ -156,7 +143,7 @@ export class SiteProcess {
     if (running !== this.#running) return;
     const { clock, log } = this.#options;
     this.#running = null;
-    running.pinging.stop();
+    running.watch.stop();
     log.warn('site-process-lost', { reason });
     if (clock.now() - running.startedMs >= HEALTHY_MS) {
       this.activate();
@@ -174,7 +161,7 @@ export class SiteProcess {
     const running = this.#running;
     if (running === null) return;
     this.#running = null;
-    running.pinging.stop();
+    running.watch.stop();
     // Nothing of it is worth a wait: it keeps no state.
     running.child.kill('SIGKILL');
   }

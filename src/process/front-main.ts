@@ -144,6 +144,9 @@ function receive(front: Front, message: HostToFront, handle: unknown): void {
     case 'report':
       send({ kind: 'report', id: message.id, report: front.report() });
       break;
+    case 'ping':
+      send({ kind: 'pong' });
+      break;
     case 'cache':
       send({ kind: 'cache', id: message.id, answer: front.cache(message.ask) });
       break;

@@ -12,7 +12,7 @@ import { assert } from '../base/assert.ts';
 import { createSessionProxy } from '../debug/session-proxy.ts';
 import { createUiFiles } from '../debug/ui-files.ts';
 import { childrenFolder } from '../wire/debug-children.ts';
-import type { SessionAddition, SessionOptions } from '../wire/session-messages.ts';
+import type { HostToSession, SessionOptions, SessionToHost } from '../wire/session-messages.ts';
 
 /** Viewers fetch what is left for them before the process ends. */
 const FAREWELL_MS = 1500;
@@ -22,6 +22,11 @@ const CLOSING_MS = 100;
 function childrenFolderOf(pid: number): string | undefined {
   const [linkSocket] = (process.env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter);
   return linkSocket === undefined || linkSocket === '' ? undefined : childrenFolder(linkSocket, pid);
+}
+
+/** A host that is gone hears nothing; a new one finds the debuggee without it. */
+function send(message: SessionToHost): void {
+  if (process.connected) process.send?.(message, () => {});
 }
 
 async function main(): Promise<void> {
@@ -38,10 +43,7 @@ async function main(): Promise<void> {
     others: options.others.map(({ pid, port }) => ({ pid, inspector: { kind: 'port', port } })),
     isLocal: isLocalRequest,
     childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
-    onReport: (report) => {
-      // A host that is gone hears nothing; a new one finds the debuggee without it.
-      if (process.connected) process.send?.(report, () => {});
-    },
+    onReport: send,
     clock: systemClock,
     log,
   });
@@ -50,9 +52,9 @@ async function main(): Promise<void> {
     // Held polls hear of it before the process is gone.
     setTimeout(() => process.exit(0), CLOSING_MS);
   });
-  process.on('message', (message) => {
-    const { kind, pid, port } = message as SessionAddition;
-    if (kind === 'add') proxy.add({ pid, inspector: { kind: 'port', port } });
+  process.on('message', (message: HostToSession) => {
+    if (message.kind === 'ping') send({ kind: 'pong' });
+    else proxy.add({ pid: message.pid, inspector: { kind: 'port', port: message.port } });
   });
   // The host may go and come back; its channel must not keep this process alive.
   process.channel?.unref();

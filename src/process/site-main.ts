@@ -56,7 +56,7 @@ const server = createServer((request, response) => {
 
 process.on('message', (message: HostToSites) => {
   if (message.kind === 'ping') {
-    send({ kind: 'pong', id: message.id });
+    send({ kind: 'pong' });
     return;
   }
   sites.replace(message.sites);

@@ -149,6 +149,8 @@ export type HostToFront =
   /** The decision on an ask. `pass`: hand the request to the group; `again`: look up the route anew. */
   | { kind: 'decision'; ask: number; decision: Decision }
   | { kind: 'report'; id: number }
+  /** Answered with `pong`, to show that the event loop turns (host/heartbeat.ts). */
+  | { kind: 'ping' }
   /** Answered with the same id. */
   | { kind: 'cache'; id: number; ask: CacheAsk }
   /** Accept nothing new, finish what is under way (at most `timeoutMs`), then exit. */
@@ -176,6 +178,7 @@ export interface AskedRequest {
 
 export type FrontToHost =
   | { kind: 'configured' }
+  | { kind: 'pong' }
   | { kind: 'listening'; id: number; port: number }
   | { kind: 'listen-failed'; id: number; errno: string; message: string }
   /** A request waits for the group and it has no process. Sent once until `ready` or `failed`. */

@@ -51,6 +51,10 @@ export interface SessionAddition {
   port: number;
 }
 
+/** Host -> session proxy; answered with `pong` (host/heartbeat.ts). */
+export type HostToSession = SessionAddition | { kind: 'ping' };
+export type SessionToHost = SessionReport | { kind: 'pong' };
+
 /** A program that stands. */
 export interface SessionPause {
   pid: number;

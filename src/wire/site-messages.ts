@@ -105,5 +105,6 @@ export type SiteVerdict =
   /** The connection is closed without an answer. */
   | { kind: 'abort' };
 
-export type HostToSites = { kind: 'sites'; sites: Site[] } | { kind: 'ping'; id: number };
-export type SitesToHost = { kind: 'pong'; id: number } | { kind: 'stale' };
+/** A `ping` is answered with `pong` (host/heartbeat.ts). */
+export type HostToSites = { kind: 'sites'; sites: Site[] } | { kind: 'ping' };
+export type SitesToHost = { kind: 'pong' } | { kind: 'stale' };
