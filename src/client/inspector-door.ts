@@ -12,13 +12,20 @@ import type { InspectorDoor } from '../wire/inspector-messages.ts';
 const WAIT_SLICE_MS = 5;
 /** No session came: the program runs without one. */
 const WAIT_MS_MAX = 60_000;
+/** How long an ending program waits until its session has what was said of it. */
+const FAREWELL_MS_MAX = 500;
+
+/** Words of the memory that the two threads share. */
+export const DOOR_WORDS = { gate: 0, farewell: 1 } as const;
+/** The word `farewell`: whether somebody listens, and whether all that V8 said is with them. */
+export const FAREWELL = { nobody: 0, listening: 1, said: 2 } as const;
 
 /** What the thread is given. */
 export interface InspectorThreadData extends InspectorDoor {
   /** `file:` URL of the entry; '' without one. */
   url: string;
-  /** One 32-bit word: 1 as soon as the program may go on. */
-  gate: SharedArrayBuffer;
+  /** {@link DOOR_WORDS}, 32 bits each; `gate` is 1 as soon as the program may go on. */
+  words: SharedArrayBuffer;
 }
 
 /** The entry as V8 will call it; '' when there is none. */
@@ -34,20 +41,41 @@ function entryUrl(): string {
   }
 }
 
+/**
+ * An ending program takes its thread along at once. What V8 said last, the answer to `Debugger.resume` say or lines of
+ * the console, is on its way through that thread: it gets the time to hand it on.
+ */
+function sayFarewell(worker: Worker, words: Int32Array): void {
+  const { farewell } = DOOR_WORDS;
+  if (Atomics.load(words, farewell) !== FAREWELL.listening) return;
+  worker.postMessage(null, []);
+  waitWhile(words, farewell, FAREWELL.listening, FAREWELL_MS_MAX);
+}
+
+function waitWhile(words: Int32Array, index: number, value: number, msMax: number): void {
+  const endMs = performance.now() + msMax;
+  while (Atomics.load(words, index) === value && performance.now() < endMs) {
+    Atomics.wait(words, index, value, WAIT_SLICE_MS);
+  }
+}
+
 /** Returns when the program may begin. The thread keeps no program alive; `close` ends it. */
 export function openInspectorDoor(door: InspectorDoor): { close(): void } {
-  const gate = new SharedArrayBuffer(4);
-  const workerData: InspectorThreadData = { ...door, url: entryUrl(), gate };
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const workerData: InspectorThreadData = { ...door, url: entryUrl(), words: words.buffer as SharedArrayBuffer };
   const script = fileURLToPath(new URL('inspector-thread.cjs', import.meta.url));
   const worker = new Worker(script, { workerData, execArgv: [], env: {}, name: 'slipstream inspector' });
   worker.on('error', (error) => {
     process.stderr.write(`slipstream: the inspector is not reachable: ${error.message}\n`);
   });
   worker.unref();
-  const close = (): void => void worker.terminate();
-  if (door.start === 'run') return { close };
-  const word = new Int32Array(gate);
-  const endMs = performance.now() + WAIT_MS_MAX;
-  while (Atomics.load(word, 0) === 0 && performance.now() < endMs) Atomics.wait(word, 0, 0, WAIT_SLICE_MS);
-  return { close };
+  const end = (): void => sayFarewell(worker, words);
+  process.once('exit', end);
+  if (door.start !== 'run') waitWhile(words, DOOR_WORDS.gate, 0, WAIT_MS_MAX);
+  return {
+    close() {
+      process.off('exit', end);
+      void worker.terminate();
+    },
+  };
 }

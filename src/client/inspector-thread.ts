@@ -5,11 +5,11 @@
 import { chmodSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { createServer, type Socket } from 'node:net';
-import { isMainThread, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
 import { INSPECTOR_DOOR_VARIABLE, InspectorMessageReader, inspectorMessage } from '../wire/inspector-messages.ts';
 import type { InspectorHello } from '../wire/inspector-messages.ts';
-import type { InspectorThreadData } from './inspector-door.ts';
+import { DOOR_WORDS, FAREWELL, type InspectorThreadData } from './inspector-door.ts';
 
 const OWN_NAME = /\binspector-thread\.cjs$/;
 const SERVER_ERROR = -32_000;
@@ -55,6 +55,13 @@ class ThreadSession {
   end(): void {
     this.#session.disconnect();
     openGate();
+  }
+
+  /** Calls back when all that V8 has said so far is written: answers keep their order. */
+  flush(onWritten: () => void): void {
+    this.#session.post('Runtime.getIsolateId', () => {
+      this.#socket.write('', () => onWritten());
+    });
   }
 
   #send(text: string): void {
@@ -131,15 +138,19 @@ function commandError(error: Error): { code: number; message: string } {
   return { code: SERVER_ERROR, message: error.message };
 }
 
-const gate = new Int32Array(data.gate);
+const words = new Int32Array(data.words);
 
 function isGateOpen(): boolean {
-  return Atomics.load(gate, 0) === 1;
+  return Atomics.load(words, DOOR_WORDS.gate) === 1;
 }
 
 function openGate(): void {
-  Atomics.store(gate, 0, 1);
-  Atomics.notify(gate, 0);
+  setWord(DOOR_WORDS.gate, 1);
+}
+
+function setWord(index: number, value: number): void {
+  Atomics.store(words, index, value);
+  Atomics.notify(words, index);
 }
 
 let current: ThreadSession | null = null;
@@ -150,15 +161,20 @@ function serve(socket: Socket): void {
   if (current !== null) return void socket.destroy();
   const session = new ThreadSession(socket);
   current = session;
+  setWord(DOOR_WORDS.farewell, FAREWELL.listening);
   const reader = new InspectorMessageReader((text) => session.receive(text));
   socket.on('data', (chunk) => reader.push(chunk));
   socket.on('close', () => {
     current = null;
+    setWord(DOOR_WORDS.farewell, FAREWELL.nobody);
     session.end();
   });
 }
 
-assert(!isMainThread, `started by the preload, as ${INSPECTOR_DOOR_VARIABLE} says`);
+assert(!isMainThread && parentPort !== null, `started by the preload, as ${INSPECTOR_DOOR_VARIABLE} says`);
+// The program ends.
+parentPort.on('message', () => current?.flush(() => setWord(DOOR_WORDS.farewell, FAREWELL.said)));
+parentPort.unref();
 const server = createServer(serve);
 server.listen(data.path, () => {
   if (process.platform !== 'win32') chmodSync(data.path, 0o600);
