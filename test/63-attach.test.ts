@@ -95,6 +95,9 @@ test('a CDP client finds the address, stops at a breakpoint and stays attached t
   }[];
   assert.equal(list[0]!.type, 'node');
   assert.match((await get(`http://127.0.0.1:${address.port}/json/version`)).text, /Protocol-Version/);
+  const protocol = await get(`http://127.0.0.1:${address.port}/json/protocol`);
+  const { domains } = JSON.parse(protocol.text) as { domains: { domain: string }[] };
+  assert.ok(domains.some(({ domain }) => domain === 'Debugger'), 'libraries make their commands of it');
   const foreign = await get(`http://127.0.0.1:${address.port}/json`, { headers: { host: 'evil.example' } });
   assert.equal(foreign.status, 400);
 

@@ -13,6 +13,7 @@ import { isLoopbackHost } from '../base/loopback.ts';
 import { AttachSession } from './attach-session.ts';
 import { SESSION_COOKIE, SESSION_FIELD } from './access.ts';
 import { exchange, signIn } from './poll-client.ts';
+import { describeProtocol } from './protocol-description.ts';
 
 /** Most editors at a time. */
 const CLIENTS_MAX = 8;
@@ -111,6 +112,8 @@ class Bridge implements Attachment {
   #server: Server;
   #sockets: WebSocketServer;
   #sessions = new Set<AttachSession>();
+  /** Asked for once. */
+  #protocol: Promise<unknown> | null = null;
 
   constructor(options: AttachOptions, entrance: Entrance) {
     this.#options = options;
@@ -146,13 +149,14 @@ class Bridge implements Attachment {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** The pages of Node's inspector: /json, /json/list, /json/version. */
+  /** The pages of Node's inspector: /json, /json/list, /json/version, /json/protocol. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').replace(/\?.*$/, '').replace(/\/$/, '');
     const pages: Record<string, () => unknown> = {
       '/json': () => [this.#target()],
       '/json/list': () => [this.#target()],
       '/json/version': () => ({ Browser: `node.js/${process.version}`, 'Protocol-Version': '1.1' }),
+      '/json/protocol': () => (this.#protocol ??= describeProtocol()),
     };
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (!isLoopbackHost(request.headers.host ?? '')) {
@@ -160,8 +164,19 @@ class Bridge implements Attachment {
     } else if (page === undefined) {
       response.writeHead(404).end('not found\n');
     } else {
+      void this.#sendPage(page, response);
+    }
+  }
+
+  async #sendPage(page: () => unknown, response: ServerResponse): Promise<void> {
+    try {
+      const text = JSON.stringify(await page(), null, 2);
       response.writeHead(200, { 'Content-Type': 'application/json; charset=UTF-8', 'Cache-Control': 'no-cache' });
-      response.end(`${JSON.stringify(page(), null, 2)}\n`);
+      response.end(`${text}\n`);
+    } catch (error) {
+      this.#options.onEvent(`a page of the inspector is missing: ${messageOf(error)}`);
+      this.#protocol = null;
+      response.writeHead(500).end('not available\n');
     }
   }
 
