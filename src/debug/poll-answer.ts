@@ -8,13 +8,12 @@ export const SEND_BYTES_MAX = 8_388_608;
 
 const COMMON_FIELDS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
 
+/** Fields of every answer that is JSON, but for its length. */
+export const JSON_FIELDS = { ...COMMON_FIELDS, 'Content-Type': 'application/json; charset=utf-8' };
+
 /** Answers with text that is JSON already. */
 export function sendJson(response: ServerResponse, status: number, json: string): void {
-  response.writeHead(status, {
-    ...COMMON_FIELDS,
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(json),
-  });
+  response.writeHead(status, { ...JSON_FIELDS, 'Content-Length': Buffer.byteLength(json) });
   response.end(json);
 }
 
@@ -60,10 +59,15 @@ export function sendError(
   sendJson(response, status, JSON.stringify({ ...error, ...more }));
 }
 
+/** What was asked makes no sense. */
+export function invalid(message: string): PollError {
+  return { code: 'REQUEST_INVALID', message };
+}
+
 /** 405, with the methods that are right. */
 export function sendWrongMethod(response: ServerResponse, allow: string): void {
   response.setHeader('Allow', allow);
-  sendError(response, 405, { code: 'REQUEST_INVALID', message: `only ${allow} is served here` });
+  sendError(response, 405, invalid(`only ${allow} is served here`));
 }
 
 /**
@@ -105,4 +109,9 @@ export function parseArray(text: string): unknown[] | null {
     // Told to the sender as a bad body.
     return null;
   }
+}
+
+/** A number of a query, or null. */
+export function wholeNumber(text: string | null): number | null {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

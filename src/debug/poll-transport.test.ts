@@ -3,7 +3,13 @@
 import { afterEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type ClientRequest } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { HandClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
@@ -38,6 +44,8 @@ interface Scene {
   ask(path: string, options?: { method?: string; body?: string }): Promise<Answer>;
   /** Resolves when the server has the next request. */
   arrival(): Promise<void>;
+  /** The answer to the next request, as the server writes it. */
+  answering(): Promise<ServerResponse>;
 }
 
 async function scene(): Promise<Scene> {
@@ -76,6 +84,7 @@ async function scene(): Promise<Scene> {
     open: () => transport.open(opened)!,
     ask: (path, options) => send(port, path, options).answer,
     arrival: async () => void (await once(server, 'request')),
+    answering: async () => ((await once(server, 'request')) as [IncomingMessage, ServerResponse])[1],
   };
 }
 
@@ -159,6 +168,9 @@ test('large messages come in portions, one at least', async () => {
   for (const message of [large, '1', '2']) viewer.send(message);
   assert.equal((await ask(`${viewer.id}/poll?ack=0`)).json().length, 1);
   assert.deepEqual((await ask(`${viewer.id}/poll?ack=1`)).json(), [1, 2]);
+  const wide = ['\u{1f600}'.repeat(100_000), `x${'\u{1f600}'.repeat(100_000)}`];
+  for (const text of wide) viewer.send(JSON.stringify(text));
+  assert.deepEqual((await ask(`${viewer.id}/poll?ack=3`)).json(), wide, 'no character is cut in halves');
 });
 
 test('commands arrive once and in order, however often and cut they are sent', async () => {
@@ -282,7 +294,7 @@ test('a viewer too many takes the place of one that is away, or is refused', asy
 test('a viewer that fetches slowly holds up the source, one that does not is dropped', async () => {
   const { open, ask, clock, pressure, closed } = await scene();
   const viewer = open();
-  const part = 'x'.repeat(8_388_608);
+  const part = 'x'.repeat(2_097_152);
   for (let count = 0; count < 5; count++) viewer.send(part);
   assert.deepEqual(pressure, [true]);
   assert.equal((await ask(`${viewer.id}/poll?ack=0`)).status, 200);
@@ -294,6 +306,32 @@ test('a viewer that fetches slowly holds up the source, one that does not is dro
   assert.deepEqual(pressure, [true, false, true, false]);
   for (let size = 0; size <= BACKLOG_BYTES_MAX; size += part.length) viewer.send(part);
   assert.match(closed[0]!, /bytes waited/);
+});
+
+test('a viewer on a slow line is there for as long as it takes some of an answer', async () => {
+  const { open, clock, closed, pressure, port, answering } = await scene();
+  const viewer = open();
+  const begun = answering();
+  const request = httpRequest({ port, host: '127.0.0.1', path: `/${viewer.id}/poll?ack=0`, agent: false });
+  cleanups.push(() => request.destroy());
+  request.on('error', () => {});
+  request.end();
+  const answer = await begun;
+  const part = 'x'.repeat(POLL_BYTES_MAX * 8);
+  viewer.send(`"${part}"`);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  for (let portion = 0; portion < 3; portion++) {
+    response.pause();
+    clock.advance(VIEWER_AWAY_MS - 1);
+    const taken = once(answer, 'drain');
+    response.resume();
+    await taken;
+  }
+  assert.deepEqual(closed, []);
+  response.pause();
+  clock.advance(VIEWER_AWAY_MS);
+  assert.equal(closed.length, 1, 'one that takes nothing is away');
+  assert.equal(pressure.at(-1), false);
 });
 
 test('wrong methods and verbs are told so', async () => {

@@ -7,9 +7,11 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { BatchAnswer } from './batch-answer.ts';
 import type { ViewerSocket, ViewerSocketEvents } from './viewer-socket.ts';
 import { POLL_BYTES_MAX, POLL_HOLD_MS, VIEWER_AWAY_MS, type PollError } from '../wire/poll-messages.ts';
 import {
+  invalid,
   parseArray,
   readBody,
   SEND_BYTES_MAX,
@@ -17,6 +19,7 @@ import {
   sendJson,
   sendNothing,
   sendWrongMethod,
+  wholeNumber,
 } from './poll-answer.ts';
 
 /** Most viewers of one session. */
@@ -24,9 +27,9 @@ export const VIEWERS_MAX = 16;
 /** A viewer for which more than this waits is dropped, in bytes (as UTF-16 units). */
 export const BACKLOG_BYTES_MAX = 268_435_456;
 /** The source is asked to pause above the first and may go on below the second, in the same unit. */
-const PRESSURE_HIGH_BYTES = 33_554_432;
-const PRESSURE_LOW_BYTES = 16_777_216;
-/** A viewer that has not polled for so long slows nobody down any more, in ms. */
+const PRESSURE_HIGH_BYTES = 8_388_608;
+const PRESSURE_LOW_BYTES = 4_194_304;
+/** A viewer that has neither polled nor taken any of an answer for so long slows nobody down, in ms. */
 const STALLED_AFTER_MS = 5000;
 /** Of so many viewers that are gone the reason is remembered. */
 const DEPARTED_MAX = 64;
@@ -60,6 +63,8 @@ export class Viewer {
   #backlogBytes = 0;
   #nextCommand = 0;
   #poll: { response: ServerResponse; timer: Timer } | null = null;
+  /** The latest answer with messages; it may still be on its way. */
+  #answer: BatchAnswer | null = null;
   /** In the place of polls, with the number of what is to be sent next. */
   #socket: { socket: ViewerSocket; next: number } | null = null;
   #isFlushDue = false;
@@ -113,6 +118,7 @@ export class Viewer {
     const poll = this.#takePoll();
     if (poll !== null) sendError(poll, 410, error);
     this.#takeSocket();
+    this.#answer?.abandon();
     this.#stopAwayTimers();
     this.#queue.length = 0;
     this.#backlogBytes = 0;
@@ -174,6 +180,8 @@ export class Viewer {
   #endHolds(): void {
     const earlier = this.#takePoll();
     if (earlier !== null) sendJson(earlier, 200, '[]');
+    this.#answer?.abandon();
+    this.#answer = null;
     this.#takeSocket();
     this.#stopAwayTimers();
   }
@@ -232,7 +240,9 @@ export class Viewer {
       this.#transport.drop(this, this.#farewell.message);
       return;
     }
-    sendJson(response, 200, `[${this.#batchFrom(this.#first).join(',')}]`);
+    this.#answer = new BatchAnswer(response, this.#batchFrom(this.#first), () => {
+      if (!this.isPolling) this.#restartAwayTimers();
+    });
   }
 
   /** What goes together, from message `number` on. It counts as sent. */
@@ -253,13 +263,11 @@ export class Viewer {
     const holder = this.#socket;
     if (holder === null || !holder.socket.hasRoom) return;
     const batch = this.#batchFrom(holder.next);
-    if (batch.length > 0) {
-      holder.socket.send(holder.next, batch);
-      holder.next += batch.length;
-    } else if (this.#farewell !== null) {
-      // A poll hears why.
-      this.#takeSocket();
-    }
+    // A poll hears why.
+    if (batch.length === 0 && this.#farewell !== null) return this.#takeSocket();
+    if (batch.length === 0) return;
+    holder.socket.send(holder.next, batch);
+    holder.next += batch.length;
   }
 
   /** From here on the viewer has no socket. */
@@ -268,7 +276,7 @@ export class Viewer {
     if (holder === null) return;
     this.#socket = null;
     holder.socket.close();
-    [this.#away, this.#stall] = this.#startAwayTimers();
+    this.#restartAwayTimers();
   }
 
   /** From here on the viewer has no poll. */
@@ -277,7 +285,7 @@ export class Viewer {
     if (poll === null) return null;
     this.#poll = null;
     poll.timer.stop();
-    [this.#away, this.#stall] = this.#startAwayTimers();
+    this.#restartAwayTimers();
     return poll.response;
   }
 
@@ -291,6 +299,11 @@ export class Viewer {
       this.#transport.pressureChanged();
     });
     return [away, stall];
+  }
+
+  #restartAwayTimers(): void {
+    this.#stopAwayTimers();
+    [this.#away, this.#stall] = this.#startAwayTimers();
   }
 
   #stopAwayTimers(): void {
@@ -431,16 +444,7 @@ export class PollTransport {
     let most = 0;
     for (const viewer of this.#viewers.values()) most = Math.max(most, viewer.pressingBytes);
     const isPressing = most > (this.#isPressing ? PRESSURE_LOW_BYTES : PRESSURE_HIGH_BYTES);
-    if (isPressing === this.#isPressing) return;
+    if (isPressing !== this.#isPressing) this.#options.pressure(isPressing);
     this.#isPressing = isPressing;
-    this.#options.pressure(isPressing);
   }
-}
-
-function invalid(message: string): PollError {
-  return { code: 'REQUEST_INVALID', message };
-}
-
-function wholeNumber(text: string | null): number | null {
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

@@ -15,6 +15,7 @@ import { AccessGrants } from './access-grants.ts';
 import { isOwnOrigin, type DebuggerAuth, type Visitor } from './access.ts';
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
 import {
+  invalid,
   readBody,
   SEND_BYTES_MAX,
   sendError,
@@ -412,10 +413,6 @@ class Session implements SessionProxy {
     this.#transport.finish(this.#farewell);
     return reason;
   }
-}
-
-function invalid(message: string): PollError {
-  return { code: 'REQUEST_INVALID', message };
 }
 
 function decoded(text: string): string | null {
