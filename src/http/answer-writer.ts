@@ -25,6 +25,8 @@ export type AnswerState =
 /** What an exchange writes its answers to, whatever the client speaks. */
 export type AnswerOutput = Pick<AnswerWriter, keyof AnswerWriter>;
 
+const NOTHING: readonly string[] = [];
+
 /** Writes one answer after the other; `start` begins each. */
 export class AnswerWriter implements ResponseSink {
   #output: ClientOutput;
@@ -36,7 +38,7 @@ export class AnswerWriter implements ResponseSink {
   /** 100 (Continue) or another informational answer went out. */
   #hasContinued = false;
   /** For the final head, beside those of the response. */
-  #added: readonly string[] = [];
+  #added = NOTHING;
 
   constructor(output: ClientOutput, client: AnswerClient) {
     this.#output = output;
@@ -63,7 +65,7 @@ export class AnswerWriter implements ResponseSink {
     this.#method = method;
     this.#version = version;
     this.#hasContinued = false;
-    this.#added = [];
+    this.#added = NOTHING;
   }
 
   /** Adds safe fields (flat) to the final head of this answer: those of the front, not of the response. */
@@ -152,7 +154,7 @@ export class AnswerWriter implements ResponseSink {
     if (this.#added.length > 0) this.#keptWithAdded(hit);
     else {
       if (hit.head !== '') this.#output.text(hit.head);
-      if (hit.bytes.length > 0) this.#output.bytes(hit.bytes);
+      if (hit.bytes.length > 0) this.#output.kept(hit.bytes);
     }
   }
 

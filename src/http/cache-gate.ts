@@ -20,12 +20,10 @@ import type { ResponseSink } from './response-reader.ts';
 /** What becomes of a request. `waiting`: `ready` follows. */
 export type CacheVisit = 'answered' | 'waiting' | 'unavailable' | 'ask';
 
-export interface CacheGateOptions {
-  context: FrontContext;
-  client: ExchangeClient;
-  writer: AnswerOutput;
+/** Whose requests pass the gate. */
+export interface CacheGateOwner {
   /** The wait is over: visit again. */
-  ready(): void;
+  visitCache(): void;
 }
 
 /** What the cache is asked about. */
@@ -48,7 +46,10 @@ const TAGS_MAX = 64;
 export class CacheGate implements CacheClient, ResponseSink {
   /** The cache's. */
   waitEndsMs = 0;
-  #options: CacheGateOptions;
+  readonly #context: FrontContext;
+  readonly #client: ExchangeClient;
+  readonly #writer: AnswerOutput;
+  readonly #owner: CacheGateOwner;
   #asked: Asked | null = null;
   #hasWaited = false;
   #wait: CacheWait | null = null;
@@ -57,20 +58,23 @@ export class CacheGate implements CacheClient, ResponseSink {
   #passing: Passing = 'plain';
   #wish: AppWish = NO_WISH;
 
-  constructor(options: CacheGateOptions) {
-    this.#options = options;
+  constructor(options: { context: FrontContext; client: ExchangeClient; writer: AnswerOutput; owner: CacheGateOwner }) {
+    this.#context = options.context;
+    this.#client = options.client;
+    this.#writer = options.writer;
+    this.#owner = options.owner;
   }
 
   get encrypted(): boolean {
-    return this.#options.client.origin.encrypted;
+    return this.#client.origin.encrypted;
   }
 
   get isAuthenticated(): boolean {
-    return this.#options.client.origin.tls?.client !== undefined;
+    return this.#client.origin.tls?.client !== undefined;
   }
 
   get keepAlive(): boolean {
-    return this.#options.client.keepsAlive;
+    return this.#client.keepsAlive;
   }
 
   /** A request begins. What it asks the cache, if anything, comes with `ask`. */
@@ -97,7 +101,7 @@ export class CacheGate implements CacheClient, ResponseSink {
     switch (found.kind) {
       case 'hit':
         if (found.refresh !== null) this.#refresh(found.refresh, asked.group);
-        this.#options.writer.kept(found);
+        this.#writer.kept(found);
         return 'answered';
       case 'wait':
         this.#wait = found;
@@ -113,20 +117,20 @@ export class CacheGate implements CacheClient, ResponseSink {
   }
 
   #lookUp({ zone, request }: Asked): CacheLookup {
-    const { cache } = this.#options.context;
+    const { cache } = this.#context;
     if (this.#hasWaited) return cache.lookupAgain(zone, request, this);
     this.#hasWaited = true;
     return cache.lookup(zone, request, this);
   }
 
   #refresh(ticket: CacheTicket, group: ProcessGroup): void {
-    const { context, client } = this.#options;
-    new CacheRefresh({ context, ticket, group, origin: client.origin }).start();
+    const { origin } = this.#client;
+    new CacheRefresh({ context: this.#context, ticket, group, origin }).start();
   }
 
   cacheReady(): void {
     this.#wait = null;
-    this.#options.ready();
+    this.#owner.visitCache();
   }
 
   /** The fields to ask the app with, if the cache has a say in them. */
@@ -152,7 +156,7 @@ export class CacheGate implements CacheClient, ResponseSink {
     }
     const hit = ticket.fail();
     if (hit === null) return false;
-    this.#options.writer.kept(hit);
+    this.#writer.kept(hit);
     return true;
   }
 
@@ -176,11 +180,11 @@ export class CacheGate implements CacheClient, ResponseSink {
   // --- the answer on its way from the app to the client
 
   informational(head: ResponseHead): void {
-    this.#options.writer.informational(head);
+    this.#writer.informational(head);
   }
 
   head(head: ResponseHead): void {
-    const { writer } = this.#options;
+    const writer = this.#writer;
     const ticket = this.#ticket;
     this.#isHeadOut = true;
     if (this.#asked === null) {
@@ -207,18 +211,18 @@ export class CacheGate implements CacheClient, ResponseSink {
   /** The cache has no say in it. */
   whole(head: ResponseHead, body: string): void {
     this.#isHeadOut = true;
-    this.#options.writer.whole(head, body);
+    this.#writer.whole(head, body);
   }
 
   data(slice: Buffer): void {
     if (this.#passing !== 'plain') return;
     this.#ticket?.data(slice);
-    this.#options.writer.data(slice);
+    this.#writer.data(slice);
   }
 
   end(trailers: string[]): void {
     if (this.#passing !== 'plain') return;
-    this.#options.writer.end(trailers);
+    this.#writer.end(trailers);
     // Last: it wakes those who wait for the same.
     const ticket = this.#ticket;
     this.#ticket = null;

@@ -16,7 +16,8 @@ export class ClientOutput {
   #socket: Socket;
   /** Latin-1 text behind the chunks. */
   #text = '';
-  #chunks: (string | Buffer)[] = [];
+  /** Null: only text. */
+  #chunks: (string | Buffer)[] | null = null;
   /** Our end follows what was collected. */
   #isEnding = false;
 
@@ -56,9 +57,16 @@ export class ClientOutput {
 
   /** Adds bytes as they are, whatever their size: nobody changes them before they are sent. */
   whole(bytes: Buffer): void {
-    if (this.#text !== '') this.#chunks.push(this.#text);
+    const chunks = (this.#chunks ??= []);
+    if (this.#text !== '') chunks.push(this.#text);
     this.#text = '';
-    this.#chunks.push(bytes);
+    chunks.push(bytes);
+  }
+
+  /** Adds bytes that nobody changes any more: as they are where they come first, which costs no text. */
+  kept(bytes: Buffer): void {
+    if (this.#text === '' && this.#chunks === null) this.#chunks = [bytes];
+    else this.bytes(bytes);
   }
 
   /** Sends our end behind what was collected. */
@@ -70,7 +78,7 @@ export class ClientOutput {
   flush(): void {
     const socket = this.#socket;
     if (socket.destroyed) this.#drop();
-    if (this.#chunks.length > 0) this.#flushChunks();
+    if (this.#chunks !== null) this.#flushChunks(this.#chunks);
     else if (this.#text !== '') {
       const text = this.#text;
       this.#text = '';
@@ -83,16 +91,15 @@ export class ClientOutput {
 
   #drop(): void {
     this.#text = '';
-    this.#chunks = [];
+    this.#chunks = null;
     this.#isEnding = false;
   }
 
-  #flushChunks(): void {
+  #flushChunks(chunks: (string | Buffer)[]): void {
     const socket = this.#socket;
-    const chunks = this.#chunks;
     if (this.#text !== '') chunks.push(this.#text);
     this.#text = '';
-    this.#chunks = [];
+    this.#chunks = null;
     if (chunks.length === 1) {
       socket.write(chunks[0]!, 'latin1');
       return;

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../base/host-error.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import { ClientInput } from './client-input.ts';
 import { ClientProbe } from './client-probe.ts';
+import { ownSocket, type SocketOwner } from './client-socket.ts';
 import { ConnectionDeadlines, type Awaited } from './connection-deadlines.ts';
 import { ClientOutput } from './client-output.ts';
 import {
@@ -17,9 +18,9 @@ import { Exchange, type ExchangeClient } from './exchange.ts';
 import type { FrontContext, TurnMember } from './front-context.ts';
 import type { UpstreamChannel } from './upstream.ts';
 import { BODY_TOO_SLOW, BODY_TRUNCATED, RequestBody, type BodyFault } from './request-body.ts';
-import { RequestHeadParser, type RequestHead } from './request-head.ts';
+import type { RequestHead, RequestHeadParser } from './request-head.ts';
 import type { Ticked } from './ticker.ts';
-import { onBytes } from './shared-reads.ts';
+import { giveParser, takeParser } from './spare-parsers.ts';
 import { cutSocket, originOf } from './socket-origin.ts';
 import { Tunnel } from './upgrade.ts';
 
@@ -28,13 +29,15 @@ export const HELD_BYTES_MAX = 65_536;
 /** Bytes that are read and thrown away: the rest of a body to keep the connection, what comes after our end. */
 export const DISCARD_BYTES_MAX = 67_108_864;
 /** See the file head. */
-export class Connection implements ExchangeClient, Ticked, TurnMember {
+export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMember {
   #socket: Socket;
   #context: FrontContext;
   #onClosed: (connection: Connection) => void;
   #input = new ClientInput();
   #output: ClientOutput;
-  #parser: RequestHeadParser;
+  /** While inside a head. */
+  #parser: RequestHeadParser | null = null;
+  #isLenient: boolean;
   #body: RequestBody;
   #exchange: Exchange;
   #tunnel: Tunnel | null = null;
@@ -60,18 +63,10 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     this.#onClosed = onClosed;
     this.#output = new ClientOutput(socket);
     this.#deadlines = new ConnectionDeadlines(context.limits, context.ticker);
-    this.#parser = new RequestHeadParser(context.limits, isLenient);
+    this.#isLenient = isLenient;
     this.#exchange = new Exchange(context, this, this.#output);
-    this.#body = new RequestBody(context.limits.bodyBytesMax, (slice) => {
-      if (this.#reading === 'body') this.#exchange.bodyData(slice);
-    });
-    onBytes(socket, (buffer, length, isShared) => this.#onData(buffer, length, isShared));
-    socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#onDrain());
-    socket.on('finish', () => this.#settle());
-    socket.on('close', () => this.#onClose());
-    // The reason does not matter: `close` follows.
-    socket.on('error', () => socket.destroy());
+    this.#body = new RequestBody(context.limits.bodyBytesMax, this);
+    ownSocket(socket, this);
     context.ticker.add(this);
     this.#settle();
   }
@@ -90,9 +85,6 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
   get isBodyTooLong(): boolean {
     return this.#body.isTooLong;
   }
-  get #discardedBytes(): number {
-    return this.#body.payloadBytes - this.#discardedFrom;
-  }
   get #isAnswerDue(): boolean {
     return this.#writing === 'waiting' || this.#writing === 'answering';
   }
@@ -110,7 +102,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
 
   // --- from the socket
 
-  #onData(buffer: Buffer, length: number, isShared: boolean): void {
+  socketBytes(buffer: Buffer, length: number, isShared: boolean): void {
     if (this.#reading === 'linger') {
       this.#lingeredBytes += length;
       if (this.#lingeredBytes > DISCARD_BYTES_MAX) this.#socket.destroy();
@@ -124,7 +116,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     this.#input.own();
   }
 
-  #onEnd(): void {
+  socketEnded(): void {
     this.#input.isEnded = true;
     this.#advance();
     if (!this.#isAnswerDue) return;
@@ -132,12 +124,16 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     this.#probe.start();
   }
 
-  #onDrain(): void {
+  socketDrained(): void {
     this.#exchange.settleCredit();
     this.#advance();
   }
 
-  #onClose(): void {
+  socketFinished(): void {
+    this.#settle();
+  }
+
+  socketClosed(): void {
     this.#probe?.stop();
     this.#context.ticker.remove(this);
     this.#input.clear();
@@ -184,15 +180,19 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
       if (input.isEnded) this.#finish();
       return false;
     }
-    const result = this.#parser.parse(input.buffer, input.start, input.end);
+    const parser = this.#parser ?? takeParser(this.#context.limits, this.#isLenient);
+    const result = parser.parse(input.buffer, input.start, input.end);
     switch (result.kind) {
       case 'more':
+        this.#parser = parser;
         if (input.isEnded) this.#finish();
         return false;
       case 'bad':
         this.#refuseUnread(result.status, result.code, `The request cannot be served: ${result.message}.`);
         return true;
       case 'head':
+        this.#parser = null;
+        giveParser(parser, this.#isLenient);
         input.consume(result.bytes);
         input.own();
         this.#begin(result.head);
@@ -223,7 +223,8 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     switch (result.kind) {
       case 'more':
         input.clear();
-        if (this.#reading === 'discard' && this.#discardedBytes > DISCARD_BYTES_MAX) this.#finish();
+        if (this.#reading !== 'discard') return true;
+        if (this.#body.payloadBytes - this.#discardedFrom > DISCARD_BYTES_MAX) this.#finish();
         return true;
       case 'bad':
         this.#failBody(result);
@@ -251,9 +252,8 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
       else this.abort();
       return;
     }
-    const { status, code, message } = fault;
-    const text = `The request cannot be served: ${message}.`;
-    this.#exchange.fail({ status, code, message: text, developer: [] });
+    const message = `The request cannot be served: ${fault.message}.`;
+    this.#exchange.fail({ status: fault.status, code: fault.code, message, developer: [] });
   }
 
   #readTunnel(): boolean {
@@ -262,6 +262,11 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
     if (this.#input.length > 0) tunnel.fromClient(this.#input.take());
     else if (this.#input.isEnded) tunnel.clientEnded();
     return false;
+  }
+
+  /** From the body: a piece of payload. */
+  bodyData(slice: Buffer): void {
+    if (this.#reading === 'body') this.#exchange.bodyData(slice);
   }
 
   // --- from the exchange
@@ -277,8 +282,7 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
 
   answerStarts(closes: boolean): boolean {
     // What is not going to be read cannot be followed by a request: the client has to know.
-    const isRestLong = this.#body.restBytes > DISCARD_BYTES_MAX;
-    if (closes || isRestLong || this.#context.isDraining) this.#step('last');
+    if (closes || this.#body.restBytes > DISCARD_BYTES_MAX || this.#context.isDraining) this.#step('last');
     this.#step('answer');
     return this.#keepAlive === 'keep';
   }
@@ -338,9 +342,8 @@ export class Connection implements ExchangeClient, Ticked, TurnMember {
   }
 
   finishSoon(): void {
-    if (this.#isFinishingSoon) return;
+    if (!this.#isFinishingSoon) this.#context.turn.add(this);
     this.#isFinishingSoon = true;
-    this.#context.turn.add(this);
   }
 
   finishTurn(): void {

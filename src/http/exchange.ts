@@ -14,7 +14,7 @@ import { RESET_REASON } from '../wire/link-messages.ts';
 import type { AnswerMeta } from '../wire/cache-messages.ts';
 import { AnswerWriter, type AnswerClient, type AnswerOutput } from './answer-writer.ts';
 import { askedRequest, Asking, isAsked } from './asking.ts';
-import { CacheGate } from './cache-gate.ts';
+import { CacheGate, type CacheGateOwner } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { Deciding } from './deciding.ts';
@@ -39,7 +39,7 @@ export type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 const LOOKUPS_MAX = 3;
 
 /** See the file head. */
-export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
+export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateOwner {
   #context: FrontContext;
   #client: ExchangeClient;
   #writer: AnswerOutput;
@@ -60,14 +60,13 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #deciding = new Deciding();
   /** Bytes of the channel that the client has not taken yet. */
   #owed = 0;
-  #asking: Asking;
+  #asking: Asking | null = null;
 
   constructor(context: FrontContext, client: ExchangeClient, output: ClientOutput | AnswerOutput) {
     this.#context = context;
     this.#client = client;
-    this.#asking = new Asking(context);
     this.#writer = 'answer' in output ? output : new AnswerWriter(output, this);
-    this.#gate = new CacheGate({ context, client, writer: this.#writer, ready: () => this.#visitCache() });
+    this.#gate = new CacheGate({ context, client, writer: this.#writer, owner: this });
     this.#reader = new ResponseReader(this.#gate);
   }
 
@@ -160,7 +159,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   }
 
   tick(now: number): void {
-    this.#asking.tick(now);
+    this.#asking?.tick(now);
   }
 
   answerStarts(closes: boolean): boolean {
@@ -209,7 +208,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     }
     const fields = this.#seenFields();
     this.#gate.ask(zone, group, fields === this.#head!.fields ? this.#head! : { ...this.#head!, fields });
-    this.#visitCache();
+    this.visitCache();
   }
 
   /** The fields as the app sees them. */
@@ -218,7 +217,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
     return forwardedFields(fields, { origin: this.#client.origin, isTrusted: this.#isTrusted === true, host });
   }
 
-  #visitCache(): void {
+  /** From the gate: what it waited for is there. */
+  visitCache(): void {
     this.#state = 'queued';
     const visit = this.#gate.visit();
     if (visit === 'answered') this.#over();
@@ -231,6 +231,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #ask(found: RouteMatch<RouteTarget>): void {
     this.#state = 'asking';
     const request = askedRequest(this.#head!, { path: this.#path, local: this.#isLocal, origin: this.#client.origin });
+    this.#asking ??= new Asking(this.#context);
     this.#asking.ask(found, request, (decision) => this.#decided(found.value.group, decision));
   }
 
@@ -290,7 +291,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
 
   /** Leaves wherever it is, without an answer. */
   #withdraw(reason: number): void {
-    this.#asking.leave();
+    this.#asking?.leave();
     this.#group?.leave(this);
     if (this.#state === 'served' || this.#state === 'tunnel') {
       this.#channel?.close(reason);
@@ -309,6 +310,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
   #over(): void {
     this.#state = 'idle';
     this.#group = null;
+    this.#head = null;
     this.#client.finishSoon();
     this.#client.answered();
   }
@@ -361,7 +363,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient {
       return;
     }
     if (this.#reader.finish() === 'ended') {
-      if (this.#gate.takeRepeat()) this.#visitCache();
+      if (this.#gate.takeRepeat()) this.visitCache();
       else this.#over();
       return;
     }

@@ -40,7 +40,7 @@ const ENHANCE_YOUR_CALM = 0xb;
 export class Http2Connection implements Http2ExchangeOwner, Ticked {
   #socket: Socket;
   #context: FrontContext;
-  #onClosed: () => void;
+  #onClosed: (connection: Http2Connection) => void;
   #session: http2.ServerHttp2Session;
   #origin: Origin | null = null;
   #active = new Set<Http2Exchange>();
@@ -49,7 +49,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   #nuisances = 0;
   #idleDeadline: number;
 
-  constructor(socket: Socket, context: FrontContext, onClosed: () => void) {
+  constructor(socket: Socket, context: FrontContext, onClosed: (connection: Http2Connection) => void) {
     this.#socket = socket;
     this.#context = context;
     this.#onClosed = onClosed;
@@ -126,7 +126,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
     this.#active.clear();
     this.#idle = [];
     this.#socket.destroy();
-    this.#onClosed();
+    this.#onClosed(this);
   }
 
   /** Says that nothing new is taken (GOAWAY); ends when the streams under way do. */

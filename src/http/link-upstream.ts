@@ -63,6 +63,7 @@ export interface LinkObserver {
 }
 
 const NO_TRAILERS: readonly string[] = [];
+const NOTHING: Buffer[] = [];
 
 /** One client connection on one link. */
 export class Channel {
@@ -78,7 +79,7 @@ export class Channel {
   /** Bytes taken off the wire for which no credit was given back yet. */
   #owed = 0;
   /** What waits for credit, in order, and the end behind it. */
-  #waiting: Buffer[] = [];
+  #waiting = NOTHING;
   #waitingEnd: readonly string[] | null = null;
 
   constructor(link: LinkUpstream, id: number, owner: ChannelOwner) {
@@ -110,7 +111,7 @@ export class Channel {
   /** Sends body bytes, or keeps them until there is credit. The slice is the channel's from now on. */
   data(slice: Buffer): void {
     if (this.#state !== 'busy' && this.#state !== 'tunnel') return;
-    if (this.#waiting.length > 0) this.#waiting.push(slice);
+    if (this.#waiting.length > 0) this.#wait(slice);
     else this.#send(slice);
   }
 
@@ -165,7 +166,7 @@ export class Channel {
     const wasBusy = this.#state === 'busy';
     if (wasBusy) {
       // The app has answered: what is left of the request is of no use to it.
-      this.#waiting = [];
+      this.#waiting = NOTHING;
       this.#waitingEnd = null;
     }
     this.#step('app-ended');
@@ -177,7 +178,7 @@ export class Channel {
     this.#credit += bytes;
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     for (const slice of waiting) this.data(slice);
     if (this.#waiting.length > 0) return;
     if (this.#waitingEnd !== null) {
@@ -209,12 +210,17 @@ export class Channel {
     this.#owner.channelLost();
   }
 
+  #wait(slice: Buffer): void {
+    if (this.#waiting === NOTHING) this.#waiting = [slice];
+    else this.#waiting.push(slice);
+  }
+
   #send(slice: Buffer): void {
     let start = 0;
     while (start < slice.length) {
       const end = Math.min(slice.length, start + Math.min(this.#credit, DATA_FRAME_BYTES_MAX));
       if (end === start) {
-        this.#waiting.push(slice.subarray(start));
+        this.#wait(slice.subarray(start));
         return;
       }
       const whole = start === 0 && end === slice.length;
@@ -225,7 +231,7 @@ export class Channel {
   }
 
   #leave(): void {
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     this.#waitingEnd = null;
     this.link.forget(this);
     this.#step('gone');

@@ -26,17 +26,22 @@ interface ClientConnection {
 export class Listener {
   #context: FrontContext;
   #servers: net.Server[] = [];
-  /** Listeners by their origin, and where connections came in: see `unlisten`. */
+  /** Listeners by their origin: see `unlisten`. */
   #byOrigin = new Map<string, net.Server>();
-  #serverOf = new WeakMap<ClientConnection, net.Server>();
   #originOf = new WeakMap<net.Server, string>();
-  #connections = new Set<ClientConnection>();
+  #connections = new Map<ClientConnection, net.Server | undefined>();
   /** Clients that are not yet a connection: their handshake is under way. */
   #handshakes = new Set<net.Socket>();
   #turnedAway = new Set<Connection>();
   /** Connections by address, kept only where a limit asks for it. */
   #byAddress = new Map<string, number>();
   #onEmpty: (() => void) | null = null;
+  readonly #goneBound = (): void => this.#gone();
+  /** For connections that are not counted by address. */
+  readonly #closedBound = (connection: ClientConnection): void => {
+    this.#connections.delete(connection);
+    this.#gone();
+  };
 
   constructor(context: FrontContext) {
     this.#context = context;
@@ -91,15 +96,15 @@ export class Listener {
     this.#byOrigin.delete(origin);
     this.#servers = this.#servers.filter((other) => other !== server);
     server.close();
-    for (const connection of [...this.#connections]) {
-      if (this.#serverOf.get(connection) === server) connection.drain();
+    for (const [connection, other] of [...this.#connections]) {
+      if (other === server) connection.drain();
     }
   }
 
   /** Accepts nothing new, lets what is under way finish; after `timeoutMs` cuts what is left. */
   async drain(timeoutMs: number): Promise<void> {
     this.#closeServers();
-    for (const connection of [...this.#connections]) connection.drain();
+    for (const connection of [...this.#connections.keys()]) connection.drain();
     if (this.#isEmpty()) return;
     await new Promise<void>((resolve) => {
       const timer = this.#context.clock.after(timeoutMs, () => {
@@ -127,7 +132,7 @@ export class Listener {
 
   #cutAll(): void {
     for (const socket of [...this.#handshakes]) socket.destroy();
-    for (const connection of [...this.#connections, ...this.#turnedAway]) connection.abort();
+    for (const connection of [...this.#connections.keys(), ...this.#turnedAway]) connection.abort();
   }
 
   #isEmpty(): boolean {
@@ -173,8 +178,8 @@ export class Listener {
 
   #keep(socket: net.Socket, address: string | null, door: Door | undefined): void {
     if (address !== null) this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
-    const leave = (): void => {
-      if (address !== null) this.#leave(address);
+    const leave = address === null ? this.#goneBound : (): void => {
+      this.#leave(address);
       this.#gone();
     };
     if (door === undefined) {
@@ -196,7 +201,7 @@ export class Listener {
 
   /** `raw` is the accepted socket: under TLS another one. */
   #connect(socket: net.Socket, leave: () => void, { raw, isHttp2 }: { raw: net.Socket; isHttp2: boolean }): void {
-    const onClosed = (): void => {
+    const onClosed = leave === this.#goneBound ? this.#closedBound : (connection: ClientConnection): void => {
       this.#connections.delete(connection);
       leave();
     };
@@ -205,8 +210,7 @@ export class Listener {
     const connection: ClientConnection = isHttp2
       ? new Http2Connection(socket, this.#context, onClosed)
       : new Connection(socket, this.#context, onClosed, isLenient);
-    if (server !== undefined) this.#serverOf.set(connection, server);
-    this.#connections.add(connection);
+    this.#connections.set(connection, server);
   }
 
   #isLenient(server: net.Server | undefined): boolean {

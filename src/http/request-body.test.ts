@@ -12,7 +12,9 @@ interface Seen {
 /** Pushes `text` in pieces of `step` bytes. */
 function read(framing: BodyFraming, text: string, options: { step: number; bytesMax?: number }): Seen {
   const seen: Seen = { text: '', end: null, status: 0 };
-  const body = new RequestBody(options.bytesMax ?? 0, (slice) => { seen.text += slice.toString('latin1'); });
+  const body = new RequestBody(options.bytesMax ?? 0, {
+    bodyData: (slice) => { seen.text += slice.toString('latin1'); },
+  });
   body.start(framing);
   const bytes = Buffer.from(text, 'latin1');
   for (let at = 0; at < bytes.length && seen.end === null && seen.status === 0; at += options.step) {
@@ -47,7 +49,7 @@ test('RequestBody stops a chunked body at its limit', () => {
 });
 
 test('RequestBody knows from the head that a body is too long', () => {
-  const body = new RequestBody(10, () => {});
+  const body = new RequestBody(10, { bodyData() {} });
   body.start({ kind: 'length', length: 11 });
   assert.equal(body.isTooLong, true);
   assert.equal(body.restBytes, 11);
@@ -60,7 +62,7 @@ test('RequestBody knows from the head that a body is too long', () => {
 
 test('RequestBody reads the next body after one that was given up', () => {
   let text = '';
-  const body = new RequestBody(0, (slice) => { text += slice.toString('latin1'); });
+  const body = new RequestBody(0, { bodyData: (slice) => { text += slice.toString('latin1'); } });
   body.start({ kind: 'chunked' });
   body.push(Buffer.from('5\r\nhe'), 0, 5);
   body.start({ kind: 'chunked' });

@@ -31,9 +31,14 @@ export const BODY_TOO_SLOW: BodyFault = {
 
 const MORE: BodyResult = { kind: 'more' };
 
+/** Gets the pieces of a body. */
+export interface BodySink {
+  bodyData(slice: Buffer): void;
+}
+
 /** Reads one body after the other; `start` begins each. */
 export class RequestBody {
-  #onData: (slice: Buffer) => void;
+  #sink: BodySink;
   #bytesMax: number;
   /** Bytes that are missing where the length is known. */
   #missing = 0;
@@ -42,10 +47,10 @@ export class RequestBody {
   #payloadBytes = 0;
   #chunked: ChunkedDecoder | null = null;
 
-  /** `bytesMax` 0 is no limit. `onData` gets each piece of payload. */
-  constructor(bytesMax: number, onData: (slice: Buffer) => void) {
+  /** `bytesMax` 0 is no limit. */
+  constructor(bytesMax: number, sink: BodySink) {
     this.#bytesMax = bytesMax;
-    this.#onData = onData;
+    this.#sink = sink;
   }
 
   /** Nothing of it is to come. */
@@ -104,7 +109,7 @@ export class RequestBody {
     this.#payloadBytes += slice.length;
     // A piece that is already too much is not passed on.
     if (this.#isChunked && this.isTooLong) return;
-    this.#onData(slice);
+    this.#sink.bodyData(slice);
   }
 }
 

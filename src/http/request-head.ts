@@ -98,7 +98,7 @@ function bad(message: string): HeadResult {
 
 /** Reads the heads of one connection, one after the other. */
 export class RequestHeadParser {
-  readonly #limits: HeadLimits;
+  readonly limits: HeadLimits;
   #fieldsMax: number;
   readonly #targetBytes: Uint8Array;
   #scanner = new FieldScanner();
@@ -114,7 +114,7 @@ export class RequestHeadParser {
 
   /** `isLenient`: see docs/refusals.md. */
   constructor(limits: HeadLimits, isLenient = false) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#targetBytes = isLenient ? LENIENT_TARGET_BYTES : TARGET_BYTES;
     this.#fieldsMax = Math.min(limits.headFieldsMax, FIELDS_MAX);
   }
@@ -125,7 +125,7 @@ export class RequestHeadParser {
    * After `head` it goes on behind it. After `bad` the connection is of no more use.
    */
   parse(buffer: Buffer, start: number, end: number): HeadResult {
-    const scanEnd = Math.min(end, start + this.#limits.headBytesMax);
+    const scanEnd = Math.min(end, start + this.limits.headBytesMax);
     if (this.#reading !== FIELDS) {
       const fault = this.#scanRequestLine(buffer, start, scanEnd);
       if (fault !== null) return fault.kind === 'more' ? this.#wait(start, end) : fault;
@@ -150,7 +150,7 @@ export class RequestHeadParser {
 
   #wait(start: number, end: number): HeadResult {
     this.#isResumed = true;
-    const { headBytesMax } = this.#limits;
+    const { headBytesMax } = this.limits;
     if (end - start < headBytesMax) return MORE;
     const message = `a head of more than ${headBytesMax} bytes (headBytesMax)`;
     return refuse(431, 'REQUEST_HEAD_TOO_LARGE', message);
@@ -208,7 +208,7 @@ export class RequestHeadParser {
   }
 
   #scanTarget(buffer: Buffer, start: number, from: number, end: number): HeadResult | null {
-    const { targetBytesMax } = this.#limits;
+    const { targetBytesMax } = this.limits;
     const targetStart = start + this.#targetStart;
     const stop = Math.min(end, targetStart + targetBytesMax + 1);
     const allowed = this.#targetBytes;
@@ -229,7 +229,7 @@ export class RequestHeadParser {
   }
 
   #tooLong(): HeadResult {
-    const message = `a target of more than ${this.#limits.targetBytesMax} bytes (targetBytesMax)`;
+    const message = `a target of more than ${this.limits.targetBytesMax} bytes (targetBytesMax)`;
     return refuse(414, 'REQUEST_TARGET_TOO_LONG', message);
   }
 
@@ -273,7 +273,7 @@ export class RequestHeadParser {
     const method = text.substring(this.#methodStart, this.#targetStart - 1);
     const sent = text.substring(this.#targetStart, this.#versionStart - 1);
     const target = this.#targetBytes === TARGET_BYTES ? sent : encodeRawBytes(sent);
-    if (target.length > this.#limits.targetBytesMax) return this.#tooLong();
+    if (target.length > this.limits.targetBytesMax) return this.#tooLong();
     const version = text.charCodeAt(this.#versionStart + 7) === ONE ? 11 : 10;
     const fields: string[] = [];
     steering.clear();

@@ -79,6 +79,8 @@ const DATE = 'date';
 const TRANSFER_ENCODING = 'transfer-encoding';
 
 const steering = new SteeringFields();
+/** Scanners are alike between two heads: one serves all readers that are not inside a head. */
+let spareScanner: FieldScanner | null = null;
 
 /** Reads one response after the other; `start` begins each. */
 export class ResponseReader {
@@ -86,8 +88,10 @@ export class ResponseReader {
   #requestMethod = '';
   #reading: Reading = IDLE;
   #informationalHeads = 0;
-  #scanner = new FieldScanner();
-  #held = new HeldBytes();
+  /** While inside a head. */
+  #scanner: FieldScanner | null = null;
+  /** Made for the first head that comes in pieces. */
+  #held: HeldBytes | null = null;
   /** Made for the first body that needs it. */
   #chunked: ChunkedDecoder | null = null;
 
@@ -181,7 +185,7 @@ export class ResponseReader {
 
   /** Reads on in a head from `at`. Returns the offset of the first byte that is not of the head. */
   #readHead(reading: Reading & { kind: 'head' }, chunk: Buffer, at: number, end: number): number {
-    if (this.#held.length > 0) return this.#readHeldHead(reading, chunk, at, end);
+    if (this.#held !== null && this.#held.length > 0) return this.#readHeldHead(reading, chunk, at, end);
     let text = '';
     if (end - at <= WHOLE_BYTES_MAX) {
       text = chunk.toString('latin1', at, end);
@@ -192,20 +196,21 @@ export class ResponseReader {
     const result = this.#scanHead(reading, chunk, at, scanEnd);
     if (result === 'bad') return end;
     if (result === 'more') {
-      if (scanEnd - at < RESPONSE_HEAD_BYTES_MAX) this.#held.append(chunk, at, end);
+      if (scanEnd - at < RESPONSE_HEAD_BYTES_MAX) (this.#held ??= new HeldBytes()).append(chunk, at, end);
       else this.#bad(HEAD_TOO_LONG);
       return end;
     }
-    const bytes = this.#scanner.position;
+    const bytes = this.#scanner!.position;
     if (text === '') text = chunk.toString('latin1', at, at + bytes);
     return at + this.#takeHead(text, reading.lineEnd, bytes);
   }
 
   /** Reads on in a head whose first part is held. */
   #readHeldHead(reading: Reading & { kind: 'head' }, chunk: Buffer, at: number, end: number): number {
-    const heldBefore = this.#held.length;
-    this.#held.append(chunk, at, Math.min(end, at + RESPONSE_HEAD_BYTES_MAX - heldBefore));
-    const source = this.#held.view();
+    const held = this.#held!;
+    const heldBefore = held.length;
+    held.append(chunk, at, Math.min(end, at + RESPONSE_HEAD_BYTES_MAX - heldBefore));
+    const source = held.view();
     const result = this.#scanHead(reading, source, 0, source.length);
     if (result === 'bad') return end;
     if (result === 'more') {
@@ -213,12 +218,13 @@ export class ResponseReader {
       return end;
     }
     const { lineEnd } = reading;
-    const bytes = this.#scanner.position;
+    const scanner = this.#scanner!;
+    const bytes = scanner.position;
     // The offsets of the scan before are not those of this one alone.
-    this.#scanner.reset(lineEnd);
-    this.#scanner.scan(source, 0, bytes, FIELDS_MAX);
+    scanner.reset(lineEnd);
+    scanner.scan(source, 0, bytes, FIELDS_MAX);
     const text = source.toString('latin1', 0, bytes);
-    this.#held.clear();
+    held.clear();
     return at - heldBefore + this.#takeHead(text, lineEnd, bytes);
   }
 
@@ -228,17 +234,19 @@ export class ResponseReader {
   }
 
   #scanHead(reading: Reading & { kind: 'head' }, source: Buffer, base: number, end: number): string {
+    if (this.#scanner === null) [this.#scanner, spareScanner] = [spareScanner ?? new FieldScanner(), null];
+    const scanner = this.#scanner;
     if (reading.lineEnd === 0) {
       const fault = startFault(source, base, end);
       if (fault !== '') return this.#scanFault(fault);
       const lineFeed = source.indexOf(LF, base);
       if (lineFeed < 0 || lineFeed >= end) return 'more';
       reading.lineEnd = lineFeed + 1 - base;
-      this.#scanner.reset(reading.lineEnd);
+      scanner.reset(reading.lineEnd);
     }
-    const result = this.#scanner.scan(source, base, end, FIELDS_MAX);
+    const result = scanner.scan(source, base, end, FIELDS_MAX);
     if (result === 'many') return this.#scanFault(`more than ${FIELDS_MAX} fields`);
-    if (result === 'bad') return this.#scanFault(this.#scanner.fault);
+    if (result === 'bad') return this.#scanFault(scanner.fault);
     return result;
   }
 
@@ -255,6 +263,7 @@ export class ResponseReader {
     const line = parseStatusLine(text, lineEnd);
     if (line === null) return this.#badHead(bytes, 'a status line that is not of the form "HTTP/1.1 200 OK"');
     const lines = this.#readLines(text, bytes);
+    [spareScanner, this.#scanner] = [this.#scanner, null];
     const body = responseBody(
       { status: line.status, requestMethod: this.#requestMethod, version: line.version }, steering,
     );
@@ -302,7 +311,7 @@ export class ResponseReader {
 
   /** Fills `steering` and returns the lines that are not of this connection only. */
   #readLines(text: string, bytes: number): KeptLines {
-    const { count } = this.#scanner;
+    const { count } = this.#scanner!;
     const linesEnd = bytes - 2;
     let kept = '';
     let keptStart = 0;

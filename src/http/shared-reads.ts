@@ -8,8 +8,19 @@ import * as net from 'node:net';
 const SHARED_BYTES = 65_536;
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
 
-/** `isShared`: the bytes are there only until the call returns, and are never to be written. */
-export type OnBytes = (buffer: Buffer, length: number, isShared: boolean) => void;
+/**
+ * Called on the socket. `isShared`: the bytes are there only until the call returns, and are never to be written.
+ */
+export type OnBytes = (this: net.Socket, buffer: Buffer, length: number, isShared: boolean) => void;
+
+/** Who takes the bytes of a socket that reads into the shared buffer. */
+const TAKE = Symbol('take');
+
+/** Called by node on the socket. False would pause it. */
+function onSharedRead(this: net.Socket & { [TAKE]: OnBytes }, length: number): boolean {
+  this[TAKE](shared, length, true);
+  return true;
+}
 
 type Handle = { useUserBuffer?: (buffer: Uint8Array) => void } | null | undefined;
 
@@ -33,16 +44,13 @@ export function onBytes(socket: net.Socket, take: OnBytes): boolean {
   const isFresh = socket.readableFlowing === null && socket.readableLength === 0;
   const isPlain = Object.getPrototypeOf(socket) === net.Socket.prototype;
   if (keys === null || !isFresh || !isPlain || typeof handle?.useUserBuffer !== 'function') {
-    socket.on('data', (chunk: Buffer) => take(chunk, chunk.length, false));
+    socket.on('data', (chunk: Buffer) => take.call(socket, chunk, chunk.length, false));
     return false;
   }
   const members = socket as unknown as Record<symbol, unknown>;
   members[keys.buffer] = shared;
-  // False would pause the socket.
-  members[keys.callback] = (length: number): boolean => {
-    take(shared, length, true);
-    return true;
-  };
+  members[keys.callback] = onSharedRead;
+  members[TAKE] = take;
   handle.useUserBuffer(shared);
   return true;
 }
