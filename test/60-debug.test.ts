@@ -256,17 +256,6 @@ test('?kill ends a debuggee that stands at a breakpoint with a request open', as
   assert.equal((await see(`${host.url}shop/`)).inspector, null);
 });
 
-test('a killed host leaves neither a paused debuggee nor its session proxy', async (t) => {
-  const host = await hosted(t);
-  const { viewer, pending } = await stopAtGreeting(host);
-  pending.catch(() => {});
-  const pids = host.processes().map((child) => child.pid);
-  assert.equal(pids.length, 3);
-  process.kill(host.pid, 'SIGKILL');
-  await viewer.vanish().catch(() => {});
-  await until('all ended', () => (pids.some(isAlive) ? undefined : true), 35_000);
-});
-
 test('a stopped host takes a paused debuggee and its session along', async (t) => {
   const host = await hosted(t);
   const { viewer, pending } = await stopAtGreeting(host);

@@ -17,6 +17,8 @@ const STOP_TIMEOUT_MS = 15_000;
 const LEFT_AFTER_STOP_MS = 1000;
 /** After a host that was killed: apps end by themselves in 5 s, a debuggee and its session proxy in 30 s. */
 const LEFT_AFTER_KILL_MS = 35_000;
+/** After one that took the place of a killed host: the fronts of that may still be about to go. */
+const LEFT_BY_FORMER_MS = 6000;
 const OUTPUT_CHARACTERS_MAX = 1_000_000;
 
 const HERE = import.meta.url;
@@ -28,6 +30,8 @@ export interface HostOptions {
   files?: Readonly<Record<string, string>>;
   /** A root that exists already; it is left alone. */
   root?: string;
+  /** A host that was killed: this one starts in its place, with its root, home and port, and owns what it left. */
+  successorOf?: RunningHost;
   /** A configuration file, relative to the root. */
   config?: string;
   /** It listens where its configuration file says, which edits may change. */
@@ -35,6 +39,8 @@ export interface HostOptions {
   /** More words for `slipstream serve`. Without a `--listen` it listens on a free port of 127.0.0.1. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** The SLIPSTREAM_HOME of another host. */
+  home?: string;
 }
 
 export interface HostedProcess {
@@ -58,6 +64,8 @@ export interface RunningHost {
   home: string;
   /** Its folder for sockets. */
   runFolder: string;
+  /** Marks what it started. */
+  id: string;
   /** stdout and stderr so far. */
   output(): string;
   /** The first line that matches, now or later. Rejects when the host ends before. */
@@ -195,13 +203,15 @@ function socketFiles(home: string): string[] {
 /** Starts a host and waits until requests are answered. Always stop() it. */
 export async function startHost(options: HostOptions = {}): Promise<RunningHost> {
   assert(existsSync(CLI), `build first: ${CLI} is missing`);
-  const place = mkdtempSync(join(tmpdir(), 'slipstream-test-'));
-  const root = options.root ?? makeRoot(place, options.files ?? {});
-  const home = join(place, 'home');
-  const id = randomUUID();
+  const { successorOf: former } = options;
+  const place = former === undefined ? mkdtempSync(join(tmpdir(), 'slipstream-test-')) : dirname(former.home);
+  const root = options.root ?? former?.root ?? makeRoot(place, options.files ?? {});
+  const home = options.home ?? join(place, 'home');
+  const id = former?.id ?? randomUUID();
   const mark = `SLIPSTREAM_TEST_HOST=${id}`;
   const args = [...(options.args ?? [])];
-  if (options.listensByFile !== true && !args.includes('--listen')) args.push('--listen', 'http://127.0.0.1:0');
+  const listen = `http://127.0.0.1:${former?.port ?? 0}`;
+  if (options.listensByFile !== true && !args.includes('--listen')) args.push('--listen', listen);
   if (options.config !== undefined) args.push('--config', join(root, options.config));
   const env = { ...process.env, ...options.env, SLIPSTREAM_HOME: home, SLIPSTREAM_TEST_HOST: id };
   // The marks of the runner would make an app that loads node:test believe that it is a test.
@@ -218,8 +228,9 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
     try {
       const exit = await within(exited, STOP_TIMEOUT_MS, () => `the end of the host:\n${output.text}`);
       const isKilled = exit.signal === 'SIGKILL';
-      const left = await endOfMarked(mark, isKilled ? LEFT_AFTER_KILL_MS : LEFT_AFTER_STOP_MS);
-      const sockets = isKilled ? [] : socketFiles(home);
+      const afterStopMs = former === undefined ? LEFT_AFTER_STOP_MS : LEFT_BY_FORMER_MS;
+      const left = await endOfMarked(mark, isKilled ? LEFT_AFTER_KILL_MS : afterStopMs);
+      const sockets = isKilled ? [] : socketFiles(options.home === undefined ? home : join(home, `run-${child.pid}`));
       if (left.length > 0) throw new Error(`processes left:\n${left.join('\n')}\n${output.text}`);
       if (sockets.length > 0) throw new Error(`socket files left: ${sockets.join(', ')}`);
       return exit;
@@ -244,6 +255,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
       root,
       home,
       runFolder: join(home, `run-${pid}`),
+      id,
       output: () => output.text,
       line: (pattern) => output.line(pattern, exited),
       processes: () => processesOf(pid, mark),

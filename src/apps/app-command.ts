@@ -10,8 +10,8 @@ import { processCount, type App } from './app-config.ts';
 
 /** How long a regular process lives without any front. */
 export const GRACE_MS = 2000;
-/** How long a debuggee does: somebody may look at it. */
-export const DEBUGGEE_GRACE_MS = 30_000;
+/** How long a debuggee does by default: somebody may look at it. */
+const DEBUGGEE_GRACE_MS = 30_000;
 
 /** How a debuggee is started. */
 export interface DebugOptions {
@@ -33,6 +33,8 @@ export interface CommandOptions {
   key: string;
   /** PORT. */
   port: number;
+  /** How long a debuggee lives without any front, in ms. */
+  debuggeeGraceMs?: number | undefined;
   /** Absolute path of the preload. */
   registerPath: string;
   /** Where the app wishes new processes: SLIPSTREAM_WISH. */
@@ -93,7 +95,8 @@ function withShell(command: Command, { umask, nice }: App['settings']): Command 
 }
 
 function environment(options: CommandOptions): Record<string, string> {
-  const { app } = options;
+  const { app, debug, debuggeeGraceMs = DEBUGGEE_GRACE_MS } = options;
+  const graceMs = debug === undefined ? GRACE_MS : debuggeeGraceMs;
   const { serverVariables: variables, debugHeader } = app.settings;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.inherited ?? process.env)) {
@@ -113,7 +116,7 @@ function environment(options: CommandOptions): Record<string, string> {
     // Last: a program that could set these would leave its place.
     SLIPSTREAM_FRONTS: options.fronts,
     SLIPSTREAM_KEY: options.key,
-    SLIPSTREAM_GRACE_MS: String(options.debug === undefined ? GRACE_MS : DEBUGGEE_GRACE_MS),
+    SLIPSTREAM_GRACE_MS: String(graceMs),
     SLIPSTREAM_BASE_PATH: app.path.slice(0, -1),
     SLIPSTREAM_APP: app.name,
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),

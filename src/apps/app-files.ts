@@ -48,9 +48,17 @@ export class AppFiles {
     this.open();
   }
 
-  /** To be called at each start. The files are looked at while the process boots. */
-  noteStart(): void {
-    this.#started = this.#stamp();
+  /**
+   * To be called at each start. The files are looked at while the process boots, or a process that runs already has
+   * met them as `stamp` says.
+   */
+  noteStart(stamp?: string): void {
+    this.#started = stamp === undefined ? this.#stamp() : Promise.resolve(stamp);
+  }
+
+  /** What they were at the latest start. */
+  get startedStamp(): Promise<string> {
+    return this.#started;
   }
 
   /** Whether a start would meet other files than the latest one. */

@@ -5,12 +5,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { commandOf, describeCommand } from './app-command.ts';
+import { AdoptedChild, type AdoptedProcess, type ChildLike } from './adopted-child.ts';
 import { LiveInspector } from './live-inspector.ts';
 import { LineCutter, TextTail } from './process-output.ts';
 import { stepProcess } from './process-state.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { unreachable } from '../base/assert.ts';
-import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Command, CommandOptions } from './app-command.ts';
 import type { ProcessEffect, ProcessEvent, ProcessState } from './process-state.ts';
@@ -43,9 +43,13 @@ export interface ProcessWatcher {
   askDrain(process: AppProcess): Promise<void>;
   forget(process: AppProcess): void;
   output(process: AppProcess, stream: 'stdout' | 'stderr', line: string): void;
+  /** Somebody else sees to its end, should the host be gone. */
+  keep(process: AppProcess): void;
 }
 
 export interface ProcessOptions extends CommandOptions {
+  /** It runs already: another host started it. */
+  adopted?: AdoptedProcess | undefined;
   /** Why there can be no process: told as the reason of a start that failed. */
   problem?: string | undefined;
   /** Names the process to the front. */
@@ -69,7 +73,7 @@ export class AppProcess {
   readonly exited: Promise<ExitReport>;
   #options: ProcessOptions;
   #state: ProcessState = { kind: 'starting' };
-  #child: ChildProcess | undefined;
+  #child: ChildLike | undefined;
   #deadline: Timer | undefined;
   #stderr = new TextTail(STDERR_CHARACTERS_MAX);
   #startedAtMs: number;
@@ -116,6 +120,23 @@ export class AppProcess {
     return this.#readyAtMs === undefined ? 0 : this.#options.clock.now() - this.#readyAtMs;
   }
 
+  /** Proves who it is. */
+  get key(): string {
+    return this.#options.key;
+  }
+
+  /** The descriptors that its output comes by; none when there are none here. */
+  get outputDescriptors(): number[] {
+    const streams = [this.#child?.stdout, this.#child?.stderr];
+    const found = streams.map((stream) => (stream as { _handle?: { fd?: number } } | null | undefined)?._handle?.fd);
+    return found.filter((fd): fd is number => fd !== undefined && fd >= 0);
+  }
+
+  /** See {@link ProcessWatcher.keep}. */
+  keep(): void {
+    this.#options.watcher.keep(this);
+  }
+
   get describedCommand(): string {
     return describeCommand(this.command);
   }
@@ -156,8 +177,14 @@ export class AppProcess {
   }
 
   async #spawn(): Promise<void> {
-    const { user, problem } = this.#options;
+    const { user, problem, adopted, clock } = this.#options;
     const { folder } = this.#options.app;
+    if (adopted !== undefined) {
+      this.#child = new AdoptedChild(adopted, clock);
+      this.#read(this.#child.stdout!, 'stdout');
+      this.#read(this.#child.stderr!, 'stderr');
+      return;
+    }
     try {
       if (problem !== undefined) throw new Error(problem);
       const child = spawn(this.command.file, this.command.args, {
@@ -278,7 +305,7 @@ export class AppProcess {
   }
 }
 
-async function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+async function exitOf(child: ChildLike): Promise<{ code: number | null; signal: string | null }> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { AppProcess } from './app-process.ts';
-import { userOf } from './app-user.ts';
+import { placeFor, type OtherSockets } from './app-place.ts';
 import { AppLogs } from './app-logs.ts';
 import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
 import { residentBytes } from './process-memory.ts';
@@ -11,12 +11,13 @@ import { Pool } from './pool.ts';
 import { RecycleWishes } from './recycle-wishes.ts';
 import { UsageWatch } from './usage-watch.ts';
 import { assert } from '../base/assert.ts';
-import { HostError, messageOf } from '../base/host-error.ts';
+import { HostError } from '../base/host-error.ts';
 import { nearestName } from '../base/setting.ts';
 import { asideGroup } from './app-config.ts';
+import type { AdoptedProcess } from './adopted-child.ts';
 import type { DebugOptions } from './app-command.ts';
 import type { App, AppSettingsSource } from './app-config.ts';
-import type { ProcessOptions, ProcessWatcher } from './app-process.ts';
+import type { ProcessWatcher } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
 import type { Debuggee, LiveProcesses, PoolOptions } from './pool-options.ts';
 import type { RequestCounts } from './usage-watch.ts';
@@ -33,6 +34,8 @@ export { userOf } from './app-user.ts';
 export type { ExitReport } from './app-process.ts';
 export type { AppStatus } from './app-status.ts';
 export type { AppLogs, PrintedLine } from './app-logs.ts';
+export type { OtherSockets } from './app-place.ts';
+export type { AdoptedProcess } from './adopted-child.ts';
 export type { Debuggee } from './pool-options.ts';
 export type { RequestCounts } from './usage-watch.ts';
 export { residentBytes } from './process-memory.ts';
@@ -73,6 +76,8 @@ export interface AppsOptions {
   fronts: string;
   /** PORT. */
   port: number;
+  /** How long a debuggee lives without any front, in ms. */
+  debuggeeGraceMs?: number;
   /** Absolute path of the preload, in CommonJS. */
   registerPath: string;
   log: Log;
@@ -87,14 +92,6 @@ export interface AppsOptions {
   wishFolder?: string;
   /** Where processes of another user reach this host. Default: nowhere. */
   socketsOf?(uid: number): OtherSockets | undefined;
-}
-
-/** Sockets that only one user can open. */
-export interface OtherSockets {
-  /** SLIPSTREAM_FRONTS. */
-  fronts: string;
-  /** A folder that only the host can change, for the sockets of wishes. */
-  folder: string;
 }
 
 /** The room. Made by {@link createApps}; ended by `stop` or `stopNow`. */
@@ -130,6 +127,11 @@ export interface Apps {
    * @throws HostError APP_SPAWN_FAILED, APP_STOPPED, ROUTE_NOT_FOUND
    */
   startDebuggee(app: App, options: DebugOptions): Promise<Debuggee>;
+  /**
+   * Takes over a debuggee that another host started and that is about to dial. The app has none now: that is asserted.
+   * @throws HostError ROUTE_NOT_FOUND
+   */
+  adoptDebuggee(app: App, options: DebugOptions, adopted: AdoptedProcess): Debuggee;
   /**
    * Opens the inspector of a process that serves; it goes on serving. `kill` of the result leaves it alone.
    * @throws HostError DEBUGGER_NOT_RUNNING, DEBUGGEE_UNREACHABLE, ROUTE_NOT_FOUND
@@ -319,6 +321,10 @@ class AppRoom implements Apps {
     return this.#poolOf(app).startDebuggee(options);
   }
 
+  adoptDebuggee(app: App, options: DebugOptions, adopted: AdoptedProcess): Debuggee {
+    return this.#poolOf(app).adoptDebuggee(options, adopted);
+  }
+
   async openInspector(app: App, pid: number | undefined): Promise<LiveProcesses> {
     return this.#poolOf(app).openInspector(pid);
   }
@@ -351,7 +357,7 @@ class AppRoom implements Apps {
     return {
       clock,
       log,
-      launch: (app, changed, debug) => this.#launch(app, changed, debug),
+      launch: (...about) => this.#launch(...about),
       rediscover: (app) => rediscoverApp(app, this.#options.settings),
       failed: (name, failure) => front.failed(name, failure),
       debuggeeOutdated: (app) => front.debuggeeOutdated?.(app.path),
@@ -362,19 +368,20 @@ class AppRoom implements Apps {
     };
   }
 
-  #launch(app: App, changed: ProcessWatcher['changed'], debug: DebugOptions | undefined): AppProcess {
+  #launch(...[app, changed, debug, adopted]: Parameters<PoolOptions['launch']>): AppProcess {
     assert(!this.#isStopped, 'nothing is started after a stop');
-    const { front, log, clock, port, registerPath, nodePath } = this.#options;
+    const { front, log, clock, port, registerPath, nodePath, debuggeeGraceMs } = this.#options;
     this.#processesStarted += 1;
     const id = `${app.group}#${this.#processesStarted}`;
     const group = debug?.isAside === true ? asideGroup(app.path) : app.group;
-    const expected: ExpectedProcess = { key: randomBytes(24).toString('base64url'), id, group };
+    const key = adopted?.key ?? randomBytes(24).toString('base64url');
+    const expected: ExpectedProcess = { key, id, group };
     // Before the process can dial.
     front.expect(expected);
-    const place = this.#placeFor(app, debug);
+    const place = placeFor(app, { ...this.#options, wishes: this.#wishes, inspector: debug?.inspector.kind });
     const process = new AppProcess({
-      app, id, key: expected.key, port, registerPath, clock, log: log.with({ app: app.name }),
-      watcher: this.#watcher(app, changed),
+      app, id, key, port, registerPath, clock, adopted, debuggeeGraceMs, log: log.with({ app: app.name }),
+      watcher: this.#watcher(app, changed, expected),
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(debug === undefined ? {} : { debug }),
       ...place,
@@ -386,34 +393,13 @@ class AppRoom implements Apps {
     }
     // Behind the turn: the end of its output may bring a last line.
     void process.exited.then(() => setImmediate(() => void this.logs.closeProcess(app, process.pid ?? 0)));
-    log.info('app-starting', { app: app.name, process: id, command: process.describedCommand });
+    const what = { app: app.name, process: id };
+    if (adopted !== undefined) log.info('app-adopted', { ...what, pid: adopted.pid });
+    else log.info('app-starting', { ...what, command: process.describedCommand });
     return process;
   }
 
-  /** Who runs a process of the app and where that user reaches the host; or why there can be none. */
-  #placeFor(app: App, debug?: DebugOptions): Pick<ProcessOptions, 'fronts' | 'wishSocket' | 'user' | 'problem'> {
-    const { fronts, socketsOf } = this.#options;
-    const withWishes = (other?: { folder: string; uid: number }): { wishSocket?: string } =>
-      this.#wishes === undefined ? {} : { wishSocket: this.#wishes.socketFor(app, other) };
-    try {
-      const user = userOf(app.settings);
-      if (user === undefined || user.uid === process.getuid?.()) return { fronts, user, ...withWishes() };
-      const sockets = socketsOf?.(user.uid);
-      if (sockets === undefined) {
-        return { fronts, problem: `user "${user.name}" is new to this host: it holds after a restart (user)` };
-      }
-      // Its inspector would need a folder that both can change.
-      const problem =
-        debug?.inspector.kind === 'thread'
-          ? 'an app with a `user` is debugged over a port only (debuggerTransport: port), or while it runs (?live)'
-          : undefined;
-      return { fronts: sockets.fronts, user, problem, ...withWishes({ folder: sockets.folder, uid: user.uid }) };
-    } catch (error) {
-      return { fronts, problem: messageOf(error) };
-    }
-  }
-
-  #watcher(app: App, changed: ProcessWatcher['changed']): ProcessWatcher {
+  #watcher(app: App, changed: ProcessWatcher['changed'], expected: ExpectedProcess): ProcessWatcher {
     const { front, log, output } = this.#options;
     return {
       changed: (process, from) => {
@@ -421,6 +407,10 @@ class AppRoom implements Apps {
         this.#usage.wake();
       },
       askDrain: (process) => front.retire(process.id),
+      keep: () => {
+        expected.isKept = true;
+        front.expect(expected);
+      },
       forget: (process) => {
         // Told once: a process that was given up is forgotten before it ends.
         if (this.#known.delete(process.id)) front.forget(process.id);

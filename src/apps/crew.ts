@@ -67,7 +67,29 @@ export class Crew {
     this.leave(old);
   }
 
-  stopDebuggees(): void {
+  /** It serves no more. */
+  lose(process: AppProcess): void {
+    this.regular.delete(process);
+    if (this.debuggee === process) this.debuggee = undefined;
+    if (process.state.kind !== 'ended') this.leaving.add(process);
+  }
+
+  /** One of the next ones came to nothing: none takes over. */
+  giveUpNext(process: AppProcess): void {
+    this.next?.delete(process);
+    const others = [...(this.next ?? [])];
+    this.next = undefined;
+    this.lose(process);
+    this.leave(others);
+  }
+
+  /** All finish what they have and go; debuggees go at once. */
+  retireAll(): void {
+    this.retireRegular();
+    this.#stopDebuggees();
+  }
+
+  #stopDebuggees(): void {
     void this.debuggee?.stop();
     void this.aside?.stop();
   }

@@ -3,6 +3,8 @@
 import { HostError } from '../base/host-error.ts';
 import type { DebugOptions } from './app-command.ts';
 import type { App } from './app-config.ts';
+import { startOf } from '../base/process-identity.ts';
+import type { AdoptedProcess } from './adopted-child.ts';
 import type { AppProcess, ExitReport, ProcessWatcher } from './app-process.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -17,6 +19,12 @@ export interface Debuggee {
   readonly exited: Promise<ExitReport>;
   /** SIGTERM, then SIGKILL to its group after 500 ms. Resolves when it is gone. */
   kill(): Promise<void>;
+  /** What another host needs to take it over; undefined: it cannot. */
+  adoptable(): Promise<Pick<AdoptedProcess, 'pid' | 'key' | 'start' | 'stamp'> | undefined>;
+  /** Where its output can be read after the host is gone. */
+  readonly outputDescriptors: number[];
+  /** Its session proxy sees to its end, should the host be gone. */
+  keep(): void;
 }
 
 export type OnProcessChanged = ProcessWatcher['changed'];
@@ -26,7 +34,7 @@ export interface PoolOptions {
   clock: Clock;
   log: Log;
   /** Starts a process and makes it known to the front. */
-  launch(app: App, changed: OnProcessChanged, debug?: DebugOptions): AppProcess;
+  launch(app: App, changed: OnProcessChanged, debug?: DebugOptions, adopted?: AdoptedProcess): AppProcess;
   /** The requests that wait for the app get this. */
   failed(group: string, failure: Failure): void;
   /** Files changed that the debuggee of the app was started with. */
@@ -81,9 +89,16 @@ export async function openLive(
 const DEBUGGEE_KILL_AFTER_MS = 500;
 
 /** A process with its inspector open, as a debugger has it. */
-export function debuggeeOf(process: AppProcess, pid: number): Debuggee {
+export function debuggeeOf(process: AppProcess, pid: number, stamp?: Promise<string>): Debuggee {
+  const start = startOf(pid);
   return {
     pid,
+    outputDescriptors: process.outputDescriptors,
+    keep: () => process.keep(),
+    async adoptable() {
+      if (stamp === undefined || start === undefined) return undefined;
+      return { pid, key: process.key, start, stamp: await stamp };
+    },
     process: process.id,
     exited: process.exited,
     kill: () => process.stop(DEBUGGEE_KILL_AFTER_MS),

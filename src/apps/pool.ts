@@ -20,6 +20,7 @@ import { absentFailure, stoppedFailure } from './start-failure.ts';
 import { HostError } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
 import type { DebugOptions } from './app-command.ts';
+import type { AdoptedProcess } from './adopted-child.ts';
 import type { App } from './app-config.ts';
 import type { AppProcess } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
@@ -64,7 +65,6 @@ export class Pool {
     return this.#app;
   }
 
-  /** All that live or end, debuggee included. */
   get processes(): AppProcess[] {
     return this.#crew.all;
   }
@@ -89,17 +89,11 @@ export class Pool {
   /** Gives the app to a debuggee. @throws HostError APP_STOPPED, APP_SPAWN_FAILED */
   async startDebuggee(options: DebugOptions): Promise<Debuggee> {
     if (this.#isStopped) throw new HostError('APP_STOPPED', stoppedFailure(this.#app.name).message);
-    const seat = options.isAside === true ? 'aside' : 'debuggee';
-    assert(this.#crew[seat] === undefined, 'an app has one debuggee at a time');
     const failure = this.#gate.look(this.#app.folder, this.#app.name) ?? this.#refresh();
     if (failure !== undefined) throw new HostError(failure.code, failure.message);
-    this.#files.noteStart();
-    const debuggee = this.#options.launch(this.#app, this.#onChanged, options);
-    this.#crew[seat] = debuggee;
-    this.#debuggeeWait.end();
-    if (seat === 'debuggee') this.#cancelTimers();
+    const { seat, debuggee } = this.#seat(options);
     await debuggee.spawned;
-    const pid = debuggee.pid;
+    const { pid } = debuggee;
     assert(pid !== undefined, 'a spawned process has a pid');
     // It may have been stopped meanwhile, and the regular ones with it.
     if (this.#crew[seat] === debuggee && !this.#isStopped) {
@@ -107,7 +101,25 @@ export class Pool {
       this.#files.open();
     }
     this.#options.log.info('app-debug', { app: this.#app.name, pid, inspector: JSON.stringify(options.inspector) });
-    return debuggeeOf(debuggee, pid);
+    return debuggeeOf(debuggee, pid, this.#files.startedStamp);
+  }
+
+  /** Takes over a debuggee that another host started. The app has none now: that is asserted. */
+  adoptDebuggee(options: DebugOptions, adopted: AdoptedProcess): Debuggee {
+    const { seat, debuggee } = this.#seat(options, adopted);
+    if (seat === 'debuggee') this.#crew.retireRegular();
+    this.#files.open();
+    return debuggeeOf(debuggee, adopted.pid, this.#files.startedStamp);
+  }
+
+  #seat(options: DebugOptions, adopted?: AdoptedProcess): { seat: 'aside' | 'debuggee'; debuggee: AppProcess } {
+    const seat = options.isAside === true ? 'aside' : 'debuggee';
+    assert(this.#crew[seat] === undefined, 'an app has one debuggee at a time');
+    this.#files.noteStart(adopted?.stamp);
+    const debuggee = (this.#crew[seat] = this.#options.launch(this.#app, this.#onChanged, options, adopted));
+    this.#debuggeeWait.end();
+    if (seat === 'debuggee') this.#cancelTimers();
+    return { seat, debuggee };
   }
 
   /** See {@link openLive}. */
@@ -173,8 +185,7 @@ export class Pool {
   /** The app is gone: its processes finish what they have and go; none is started again. */
   retire(): void {
     if (!this.#end(absentFailure(this.#app.name))) return;
-    this.#crew.retireRegular();
-    this.#crew.stopDebuggees();
+    this.#crew.retireAll();
   }
 
   /** SIGTERM to all, SIGKILL to their groups after `graceMs`. Resolves when all are gone. */
@@ -201,13 +212,12 @@ export class Pool {
 
   /** Looks whether the app may run; if not, ends what does and answers those who wait. */
   #isPausedNow(): boolean {
-    const failure = this.#gate.look(this.#app.folder, this.#app.name);
+    const { name: app, folder } = this.#app;
+    const failure = this.#gate.look(folder, app);
     if (failure === undefined) return false;
-    const pause = { app: this.#app.name, pause: this.#gate.kind };
-    if (this.#gate.isNew()) this.#options.log.info('app-pause', pause);
+    if (this.#gate.isNew()) this.#options.log.info('app-pause', { app, pause: this.#gate.kind });
     this.#goIdle();
-    this.#crew.retireRegular();
-    this.#crew.stopDebuggees();
+    this.#crew.retireAll();
     if (this.#isAsked) this.#answer(failure);
     this.#tellOutcome(failure);
     return true;
@@ -309,8 +319,7 @@ export class Pool {
     }
     if (isLive(process.state)) return;
     this.#losses += 1;
-    this.#crew.regular.delete(process);
-    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
+    this.#crew.lose(process);
     if (from.kind === 'starting') {
       const failure = failureOf(process, this.#app);
       this.#restarts.failed();
@@ -364,8 +373,7 @@ export class Pool {
   #debuggeeChanged(process: AppProcess): void {
     if (process.state.kind === 'ready') this.#isAsked = false;
     if (isLive(process.state)) return;
-    this.#crew.debuggee = undefined;
-    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
+    this.#crew.lose(process);
     this.#options.log.info('app-debug-over', { app: this.#app.name, pid: process.pid });
     // The regular ones are still there when the debuggee never came to be.
     if (this.#crew.regular.size > 0) this.#restarts.schedule(() => this.#refill());
@@ -399,8 +407,7 @@ export class Pool {
       if (this.#crew.situation === 'serving') this.#recycle();
     });
     if (!isSlowed) return;
-    const hint = 'does it write files that are watched?';
-    this.#options.log.warn('app-changes-often', { app: this.#app.name, hint });
+    this.#options.log.warn('app-changes-often', { app: this.#app.name, hint: 'does it write watched files?' });
   }
 
   /** Starts new processes beside the old ones. */
@@ -408,10 +415,7 @@ export class Pool {
     this.#isOutdated = false;
     const failure = this.#refresh();
     if (this.#isStopped) return;
-    if (failure !== undefined) {
-      this.#noteFailure('app-recycle-failed', failure);
-      return;
-    }
+    if (failure !== undefined) return this.#noteFailure('app-recycle-failed', failure);
     this.#restarts.cancel();
     this.#options.log.info('app-recycling', { app: this.#app.name });
     this.#crew.next = new Set();
@@ -423,10 +427,7 @@ export class Pool {
       if ([...next].every((member) => member.state.kind === 'ready')) this.#takeOver(next);
       return;
     }
-    next.delete(process);
-    this.#crew.next = undefined;
-    if (process.state.kind !== 'ended') this.#crew.leaving.add(process);
-    this.#crew.leave([...next]);
+    this.#crew.giveUpNext(process);
     const failure = failureOf(process, this.#app);
     if (from.kind !== 'starting') failure.message = `app "${this.#app.name}" ${lossOf(process)}`;
     this.#noteFailure('app-recycle-failed', failure);
@@ -436,12 +437,12 @@ export class Pool {
 
   #takeOver(next: Set<AppProcess>): void {
     const old = [...this.#crew.regular];
+    const pids = [...next].map((process) => process.pid).join(' ');
     this.#restarts.forget();
     this.#lastFailure = undefined;
     this.#crew.promote(next);
     if (this.#crew.isServing) this.#isAsked = false;
     this.#crew.leave(old);
-    const pids = [...next].map((process) => process.pid).join(' ');
     this.#options.log.info('app-recycled', { app: this.#app.name, pids });
     this.#tellOutcome(undefined);
     if (this.#isOutdated) this.#recycleSoon();

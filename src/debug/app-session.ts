@@ -9,7 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
 import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import { answerWith, failurePage, KILLED_TEXT, NOT_RUNNING_TEXT, refusal } from './debug-answer.ts';
-import type { Debuggee, DebuggerHost, LiveProcesses, SessionProxyProcess } from './debug-host.ts';
+import type { AdoptedPair, Debuggee, DebuggerHost, LiveProcesses, SessionProxyProcess } from './debug-host.ts';
 import {
   stepDebug, type DebugEffect, type DebugEvent, type DebugScope, type DebugStart, type DebugState,
 } from './debug-state.ts';
@@ -156,6 +156,19 @@ export class AppSession {
     });
   }
 
+  /** Goes on with what a host before this one has started. */
+  adopt({ debuggee, proxy, terms }: AdoptedPair): void {
+    const { breakAtStart, scope, secret, inspector: address } = terms;
+    this.#scope = scope;
+    this.#secret = secret;
+    const start = { breakAtStart, scope };
+    const run: Run = { start, isCancelled: false, address, debuggee, proxy, started: Promise.resolve() };
+    this.#run = run;
+    this.#step({ kind: 'adopted' });
+    this.#watchDebuggee(run, debuggee);
+    this.#watchProxy(run, proxy);
+  }
+
   changed(): void {
     this.#step({ kind: 'changed', start: this.#run?.start ?? { breakAtStart: false, scope: this.#scope } });
   }
@@ -256,7 +269,15 @@ export class AppSession {
       this.#step({ kind: 'failed' });
     } else {
       this.#step({ kind: 'started' });
+      this.#letItOutliveUs(run);
     }
+  }
+
+  #letItOutliveUs({ start: { breakAtStart, scope, live }, address }: Run): void {
+    // What serves everybody goes with the host.
+    if (live !== undefined || address === null) return;
+    const terms = { inspector: address, breakAtStart, scope, secret: this.#secret };
+    this.#options.host.sessionStarted(this.#app, terms);
   }
 
   /**

@@ -46,10 +46,30 @@ export interface DebuggerHost {
   /** Opens the inspectors of processes that run, and go on running: of one, or of all; `kill` leaves them alone. */
   openInspector(app: string, pid: number | undefined): Promise<LiveProcesses>;
   startSessionProxy(app: string, options: SessionProxyStart): Promise<SessionProxyProcess>;
+  /**
+   * Both serve: the session may outlive the host, if it has what another one needs (see {@link SessionTerms}).
+   */
+  sessionStarted(app: string, terms: SessionTerms): void;
   /** What the settings of the app say about sessions. */
   settingsOf(app: string): { scope: DebugScope; start: 'restart' | 'live' };
   /** Other requests than before go to a debuggee of the app. */
   scopeChanged(app: string): void;
+}
+
+/** What holds for a session under whichever host. */
+export interface SessionTerms {
+  inspector: InspectorAddress;
+  breakAtStart: boolean;
+  scope: DebugScope;
+  /** Leads requests to the debuggee in scope `mine`. */
+  secret: string;
+}
+
+/** A session of a host before this one. */
+export interface AdoptedPair {
+  debuggee: Debuggee;
+  proxy: SessionProxyProcess;
+  terms: SessionTerms;
 }
 
 /** Which debuggee a session proxy is for. */

@@ -20,6 +20,7 @@ const FAILED: DebugEvent = { kind: 'failed' };
 const EXITED: DebugEvent = { kind: 'exited' };
 const CHANGED: DebugEvent = { kind: 'changed', start: { breakAtStart: false, scope: 'mine' } };
 const ENDED: DebugEvent = { kind: 'ended' };
+const ADOPTED: DebugEvent = { kind: 'adopted' };
 const STOP: DebugEvent = { kind: 'stop' };
 
 /** Effects as words; `start!` stops before the first line. Null: it would be our own mistake. */
@@ -27,6 +28,7 @@ const TABLE: [DebugState, DebugEvent, DebugState, string][] = [
   [IDLE, OPEN, STARTING, 'start answer-when-started'],
   [IDLE, BRK, STARTING, 'start! answer-when-started'],
   [IDLE, KILL, IDLE, 'answer-not-running'],
+  [IDLE, ADOPTED, DEBUG, ''],
   [IDLE, EXITED, IDLE, ''],
   [IDLE, CHANGED, IDLE, ''],
   [IDLE, STOP, STOPPED, ''],
@@ -78,6 +80,7 @@ const IMPOSSIBLE: [DebugState, DebugEvent][] = [
   [IDLE, FAILED],
   [IDLE, ENDED],
   [STARTING, ENDED],
+  ...[STARTING, DEBUG, ENDING, REOPENING, STOPPED].map((state): [DebugState, DebugEvent] => [state, ADOPTED]),
   [DEBUG, STARTED],
   [DEBUG, FAILED],
   [DEBUG, ENDED],
@@ -104,7 +107,7 @@ test('what cannot happen is our own mistake', () => {
 
 test('every pair is in one of the two tables', () => {
   const states = [IDLE, STARTING, DEBUG, ENDING, REOPENING, STOPPED];
-  const events = [OPEN, BRK, KILL, STARTED, FAILED, EXITED, CHANGED, ENDED, STOP];
+  const events = [OPEN, BRK, KILL, STARTED, ADOPTED, FAILED, EXITED, CHANGED, ENDED, STOP];
   const known = new Set([...TABLE, ...IMPOSSIBLE].map(([state, event]) => show([state, event])));
   for (const state of states) for (const event of events) assert.ok(known.has(show([state, event])));
   assert.equal(known.size, states.length * events.length);

@@ -3,7 +3,7 @@
 //   idle ──open──▶ starting ──started──▶ debug
 //     ▲               │ kill, failed       │ kill, exited
 //     │               ▼                    ▼
-//     └──ended──── ending ◀────────────────┘        stop: from everywhere to stopped
+//     └──ended──── ending ◀────────────────┘        stop: from everywhere to stopped; adopted: from idle to debug
 //                     └──ended, opened meanwhile or files changed──▶ starting
 
 import { assert, unreachable } from '../base/assert.ts';
@@ -33,6 +33,7 @@ export type DebugEvent =
   | ({ kind: 'open' } & DebugStart) // Somebody asked for /debug/, with ?brk or ?live maybe.
   | { kind: 'kill' } // Somebody asked for /debug/?kill.
   | { kind: 'started' } // The session proxy serves.
+  | { kind: 'adopted' } // Both were started by a host before this one.
   | { kind: 'failed' } // The start came to nothing.
   | { kind: 'changed'; start: DebugStart } // Files of the app are others than those that it was started with.
   | { kind: 'exited' } // The debuggee or its proxy ended by itself.
@@ -102,6 +103,8 @@ function stepIdle(state: DebugState & { kind: 'idle' }, event: LiveEvent): Stepp
     }
     case 'kill':
       return [state, [{ kind: 'answer-not-running' }]];
+    case 'adopted':
+      return [{ kind: 'debug' }, []];
     case 'exited':
     case 'changed':
       return [state, []];
@@ -132,8 +135,9 @@ function stepStarting(state: DebugState & { kind: 'starting' }, event: LiveEvent
     case 'exited':
       // The start itself finds out, with a reason.
       return [state, []];
+    case 'adopted':
     case 'ended':
-      assert(false, 'nothing was told to end');
+      assert(false, `a start is under way, and nothing was told to end: it cannot have ${event.kind}`);
     default:
       return unreachable(event);
   }
@@ -155,6 +159,7 @@ function stepRunning(state: DebugState & { kind: 'debug' }, event: LiveEvent): S
     case 'exited':
       return [{ kind: 'ending', reopen: null }, [{ kind: 'end' }]];
     case 'started':
+    case 'adopted':
     case 'failed':
     case 'ended':
       assert(false, `it runs already and cannot have ${event.kind}`);
@@ -176,6 +181,8 @@ function stepEnding(state: DebugState & { kind: 'ending' }, event: LiveEvent): S
         { kind: 'ending', reopen: null },
         [{ kind: 'tell-openers-killed' }, { kind: 'answer-when-ended' }],
       ];
+    case 'adopted':
+      assert(false, 'what ends was there before');
     case 'started':
     case 'failed':
     case 'exited':
@@ -198,6 +205,8 @@ function stepStopped(state: DebugState & { kind: 'stopped' }, event: LiveEvent):
       return [state, [{ kind: 'answer-not-running' }]];
     case 'ended':
       return [state, [{ kind: 'tell-killers' }]];
+    case 'adopted':
+      assert(false, 'a host that stops adopts nothing');
     case 'started':
     case 'failed':
     case 'exited':

@@ -73,6 +73,13 @@ class FakeHost implements DebuggerHost {
     return this.isServing;
   }
 
+  /** Sessions that may outlive the host. */
+  readonly started: string[] = [];
+
+  sessionStarted(app: string): void {
+    this.started.push(app);
+  }
+
   settingsOf(): ReturnType<DebuggerHost['settingsOf']> {
     return this.settings;
   }
@@ -401,6 +408,29 @@ test('a navigation while the old debuggee ends starts a new one', async () => {
   assert.deepEqual(await reopened, { kind: 'pass' });
   assert.equal(host.starts[1]!.breakAtStart, true);
   assert.deepEqual(host.alive(), ['debuggee', 'proxy']);
+});
+
+test('a pair of a host before is gone on with: attached to, killed, and ended when one of the two ends', async () => {
+  for (const end of ['kill', 'exit'] as const) {
+    const host = new FakeHost();
+    const made = await makeDebugger(host);
+    const debuggee = await host.startDebuggee('/x/', {
+      inspector: { kind: 'port', port: await freePort() }, breakAtStart: true, isAside: true,
+    });
+    const proxy = await host.startSessionProxy();
+    const inspector = { kind: 'port', port: 5058 } as const;
+    const terms = { inspector, breakAtStart: true, scope: 'mine', secret: 'abc' } as const;
+    made.adopt('/x/', { debuggee, proxy, terms });
+    assert.deepEqual(made.status('/x/'), { state: 'debug', scope: 'mine', port: 5058, pid: debuggee.pid });
+    assert.equal(made.secretOf('/x/'), 'abc');
+    const opened = await made.ask('/x/', request('/x/debug/'));
+    assert.equal(opened.kind, 'pass');
+    assert.match(JSON.stringify(opened), /slipstream\.debug=abc/);
+    if (end === 'kill') assert.equal(answerOf(await made.ask('/x/', request('/x/debug/?kill'))).body, KILLED);
+    else host.processes[0]!.exit();
+    await proxy.exited;
+    assert.deepEqual(host.alive(), []);
+  }
 });
 
 test('when one of the two ends, the other is ended and the next opener starts afresh', async () => {

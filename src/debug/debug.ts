@@ -4,7 +4,7 @@
 import { AppSession, type AppSessionOptions, type DebugStatus } from './app-session.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
 import { answerWith, redirectToDoor, UNKNOWN_COMMAND_TEXT } from './debug-answer.ts';
-import type { DebuggerHost } from './debug-host.ts';
+import type { AdoptedPair, DebuggerHost } from './debug-host.ts';
 import type { DebugStart } from './debug-state.ts';
 import { DoorAccess, type DoorAccessOptions } from './door-access.ts';
 import { portAddresses, threadAddresses } from './inspector-address.ts';
@@ -20,6 +20,8 @@ export interface AppDebugger {
   status(app: string): DebugStatus;
   /** Requests for the app that show this go to its debuggee, in scope `mine`; else null. */
   secretOf(app: string): string | null;
+  /** Goes on with what a host before this one has started. To be called before anything is asked. */
+  adopt(app: string, pair: AdoptedPair): void;
   /** Files of the app changed: a debuggee is started again, with the same breakpoints. */
   changed(app: string): void;
   /** Ends every debuggee and session proxy; nothing starts afterwards. */
@@ -55,6 +57,7 @@ export function createAppDebugger(options: AppDebuggerOptions): AppDebugger {
     isDebugging: (app) => apps.get(app)?.isDebugging() ?? false,
     status: (app) => apps.get(app)?.status() ?? { state: 'idle' },
     secretOf: (app) => apps.get(app)?.secret ?? null,
+    adopt: (app, pair) => sessionOf(app).adopt(pair),
     changed: (app) => apps.get(app)?.changed(),
     async stop() {
       isStopped = true;

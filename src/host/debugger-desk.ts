@@ -1,18 +1,21 @@
 // Between the debuggers of apps and the rest of the host: what a debugger needs of apps and session proxies,
 // what the front must know of debuggees that stand, and what is shown of sessions.
 
-import type { App, Apps } from '../apps/apps.ts';
+import { userOf, type App, type Apps, type Debuggee } from '../apps/apps.ts';
 import { messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, HostToFront } from '../wire/front-messages.ts';
 import type { SessionReport } from '../wire/session-messages.ts';
 import type { DebuggerSnapshot } from '../wire/status.ts';
-import type { DebuggerHost, DebuggerShown } from './host-parts.ts';
+import type { Fronts } from './fronts.ts';
+import type { DebuggerHost, DebuggerShown, HostDebugger, SessionTerms } from './host-parts.ts';
+import type { AdoptedSession } from './session-adoption.ts';
 import { debuggerGroup, debuggerPaths } from './routes.ts';
 import type { SessionProcesses } from './session-process.ts';
 
 /** What {@link DebuggerDesk} needs. */
 export interface DebuggerDeskOptions {
+  root: string;
   apps: Apps;
   sessions: SessionProcesses;
   /** The app at a path. @throws HostError ROUTE_NOT_FOUND */
@@ -29,6 +32,8 @@ export class DebuggerDesk {
   #reports = new Map<string, SessionReport>();
   /** Processes that the front was told to hold, by app. */
   #held = new Map<string, Set<string>>();
+  /** The latest one of each app. */
+  #debuggees = new Map<string, Debuggee>();
 
   constructor(options: DebuggerDeskOptions) {
     this.#options = options;
@@ -39,14 +44,20 @@ export class DebuggerDesk {
     const { apps, sessions, appAt, routesChanged } = this.#options;
     return {
       isRunning: (path) => apps.status().some((app) => app.path === path && app.pids.length > 0),
-      startDebuggee: (path, options) => apps.startDebuggee(appAt(path), options),
+      startDebuggee: async (path, options) => {
+        const debuggee = await apps.startDebuggee(appAt(path), options);
+        this.#debuggees.set(path, debuggee);
+        return debuggee;
+      },
       openInspector: (path, pid) => apps.openInspector(appAt(path), pid),
       startSessionProxy: (path, options) => {
         const app = appAt(path);
         const names = { appName: app.name, appPath: app.path, group: debuggerGroup(path) };
-        const more = { basePaths: debuggerPaths(app), others: [...options.others] };
+        const output = options.isLive ? [] : (this.#debuggees.get(path)?.outputDescriptors ?? []);
+        const more = { basePaths: debuggerPaths(app), others: [...options.others], output };
         return Promise.resolve(sessions.start({ ...names, ...options, ...more }));
       },
+      sessionStarted: (path, terms) => void this.#keep(path, terms),
       settingsOf(path) {
         const { debuggerScope, debuggerStart } = appAt(path).settings;
         return {
@@ -68,6 +79,40 @@ export class DebuggerDesk {
     else this.#held.set(path, now);
     for (const process of before) if (!now.has(process)) this.#hold(process, false);
     for (const process of now) if (!before.has(process)) this.#hold(process, true);
+  }
+
+  /** Goes on with a session that a host before this one left; one that is of no use here ends. */
+  adopt(found: AdoptedSession, debuggers: HostDebugger, fronts: Fronts): void {
+    const { apps, sessions, log } = this.#options;
+    const { appPath: path, links, debuggee: ids, stamp, inspector, breakAtStart, scope, secret } = found.session;
+    const app = apps.list().find((one) => one.path === path);
+    // A front that it cannot dial would have no way to it.
+    if (app === undefined || !app.settings.debuggingEnabled || links.length < fronts.linkSockets.length) {
+      log.warn('session-not-adopted', { app: path, pid: ids.pid });
+      found.send({ kind: 'end' });
+      return;
+    }
+    const { stdout, stderr } = found;
+    const options = { inspector, breakAtStart, isAside: scope === 'mine' };
+    const debuggee = apps.adoptDebuggee(app, options, { ...ids, stamp, stdout, stderr });
+    debuggee.keep();
+    this.#debuggees.set(path, debuggee);
+    const proxy = sessions.adopt(found, { group: debuggerGroup(path), appPath: path });
+    if (found.report !== null) this.report(path, found.report);
+    debuggers.adopt(path, { debuggee, proxy, terms: { inspector, breakAtStart, scope, secret } });
+    fronts.awaitFormer(links, proxy.id);
+  }
+
+  /** Lets a session outlive this host. */
+  async #keep(path: string, terms: SessionTerms): Promise<void> {
+    const { root, sessions, appAt } = this.#options;
+    const debuggee = this.#debuggees.get(path);
+    const ids = await debuggee?.adoptable();
+    // Sockets of other users are made for one host.
+    if (ids === undefined || isOfOther(appAt(path))) return;
+    const { stamp, ...identity } = ids;
+    const session = { root, appPath: path, debuggee: identity, stamp, ...terms };
+    sessions.keep(debuggerGroup(path), session, () => debuggee!.keep());
   }
 
   /** A process serves: where the session is about those that do, it belongs to it. */
@@ -109,4 +154,9 @@ export class DebuggerDesk {
   #hold(process: string, isHeld: boolean): void {
     this.#options.send({ kind: 'hold', process, isHeld });
   }
+}
+
+function isOfOther({ settings }: App): boolean {
+  const user = userOf(settings);
+  return user !== undefined && user.uid !== process.getuid?.();
 }

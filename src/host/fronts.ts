@@ -22,8 +22,11 @@ const COMING_TIMEOUT_MS = 1000;
 /** How long a front that replaces a lost one waits for the links of its predecessor before it accepts clients. */
 const RELINK_TIMEOUT_MS = 500;
 
+/** What is not the same for all. */
+type OfFront = 'linkSocket' | 'userLinks' | 'formerLinks';
+
 /** The state of the moment, for a front that starts. */
-export type FrontConfiguration = Omit<HostToFront & { kind: 'configure' }, 'kind' | 'linkSocket' | 'userLinks'>;
+export type FrontConfiguration = Omit<HostToFront & { kind: 'configure' }, 'kind' | OfFront>;
 
 /** A request that the host decides on. */
 export interface FrontAsk {
@@ -70,12 +73,15 @@ export class Fronts {
   /** What each lost front was linked with. */
   #lostLinks = new Map<number, string[]>();
   #relinking = new Map<number, Relinking>();
+  /** Where processes dial that a host before this one started: for each front. */
+  #formerLinks: string[][];
 
   constructor(options: FrontsOptions) {
     this.#options = options;
     const { count, folder, mainPath, json, listeners, hangTimeoutMs, clock, log } = options;
     const indexes = Array.from({ length: count }, (_, index) => index);
     this.linkSockets = indexes.map((index) => join(folder, `front-${index}.sock`));
+    this.#formerLinks = indexes.map(() => []);
     this.#fronts = indexes.map((index) => new FrontProcess({
       mainPath, json, listeners, hangTimeoutMs, clock, log,
       configuration: () => this.#configuration(index),
@@ -84,6 +90,17 @@ export class Fronts {
       onServing: () => this.#links.serving(index),
       onLost: () => this.#onLost(index),
     }));
+  }
+
+  /**
+   * A process of a host before this one dials at `links`, one path a front: each has a moment for it before it accepts
+   * clients. To be called before `start`.
+   */
+  awaitFormer(links: readonly string[], process: string): void {
+    this.#formerLinks.forEach((paths, index) => {
+      if (!paths.includes(links[index]!)) paths.push(links[index]!);
+      this.#lostLinks.set(index, [...(this.#lostLinks.get(index) ?? []), process]);
+    });
   }
 
   /** Resolves when all answer. @throws HostError LISTEN_FAILED, FRONT_FAILED */
@@ -200,6 +217,7 @@ export class Fronts {
       kind: 'configure',
       ...state,
       linkSocket: this.linkSockets[index]!,
+      formerLinks: this.#formerLinks[index]!,
       userLinks: users.map(({ uid, links }) => ({ uid, path: links[index]! })),
       limits: limitsOf(state.limits, index, count),
       groups: groupsOf(state.groups, index, count),

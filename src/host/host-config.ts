@@ -6,6 +6,7 @@ import { FRONT_LIMITS, type FrontLimits } from '../base/limits.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from '../apps/apps.ts';
 import type { AppSettingsSource } from '../apps/apps.ts';
+import { DEBUGGER_SETTINGS } from './debugger-settings.ts';
 import { defaultTlsConfig, readTlsConfig, type TlsConfig } from './tls-config.ts';
 import { yaml } from './yaml.ts';
 import { parseBackend } from '../wire/backend-address.ts';
@@ -45,49 +46,7 @@ export const HOST_SETTINGS = {
     choices: ['local', 'everyone', 'off'],
     text: 'Who sees the index page at `/` when no app is there: clients at this machine, everyone, nobody.',
   },
-  debuggerPortRange: {
-    type: 'string',
-    default: '5058-6058',
-    text: 'Ports on 127.0.0.1 for inspectors (`debuggerTransport: port`), taken in turn; `first-last`, 1025 to 65535.',
-  },
-  debuggerTransport: {
-    type: 'choice',
-    default: 'thread',
-    choices: ['thread', 'port'],
-    text:
-      'How the session reaches the inspector of a debuggee: `thread`, by a private socket; `port`, on 127.0.0.1, ' +
-      'which every user of this machine reaches. See docs/decisions/0008.',
-  },
-  debuggerAuth: {
-    type: 'choice',
-    default: 'link',
-    choices: ['link', 'none'],
-    text:
-      'Who may debug besides people at this machine: `link`, who signs in with `slipstream debug <app>`; ' +
-      '`none`, everybody who reaches the port. A debugger runs any code.',
-  },
-  debuggerUnattended: {
-    type: 'choice',
-    default: 'auto',
-    choices: ['auto', 'hold', 'resume', 'snapshot'],
-    text:
-      'What happens to a program that stands while no viewer is there: `hold`; `resume` after ' +
-      '`debuggerUnattendedAfterMs`; `snapshot`: it goes on at once, and stack and variables are in the console of ' +
-      'whoever comes; `auto`: hold where every listener is loopback or the scope is `mine`, else resume.',
-  },
-  debuggerUnattendedAfterMs: {
-    type: 'integer',
-    default: 300_000,
-    min: 100,
-    max: 86_400_000,
-    unit: 'ms',
-    text: 'How long such a program stands.',
-  },
-  debuggerAuditMask: {
-    type: 'strings',
-    default: [],
-    text: 'Regular expressions. What they match in commands is masked in the audit log of the debugger.',
-  },
+  ...DEBUGGER_SETTINGS,
   backends: {
     type: 'map',
     default: {},

@@ -27,9 +27,26 @@ export interface HostDebugger {
   /** Requests for the app that show this go to its debuggee; null: none do. */
   secretOf(app: string): string | null;
   ask(app: string, request: AskedRequest): Promise<Decision>;
+  /** Goes on with what a host before this one has started. */
+  adopt(app: string, pair: AdoptedPair): void;
   /** Files of the app changed. */
   changed(app: string): void;
   stop(): Promise<void>;
+}
+
+/** What holds for a session under whichever host. */
+export interface SessionTerms {
+  inspector: InspectorAddress;
+  breakAtStart: boolean;
+  scope: 'everyone' | 'mine';
+  secret: string;
+}
+
+/** A session of a host before this one. */
+export interface AdoptedPair {
+  debuggee: ReturnType<Apps['adoptDebuggee']>;
+  proxy: SessionProcess;
+  terms: SessionTerms;
 }
 
 /** What the debugger needs of the host. Apps are named by their path. */
@@ -51,6 +68,7 @@ export interface DebuggerHost {
       scope: 'everyone' | 'mine';
     },
   ): Promise<SessionProcess>;
+  sessionStarted(app: string, terms: SessionTerms): void;
   settingsOf(app: string): { scope: 'everyone' | 'mine'; start: 'restart' | 'live' };
   scopeChanged(app: string): void;
 }

@@ -28,8 +28,9 @@ import { appSockets, makeReserved, type Reserved } from './user-sockets.ts';
 import { withCachedPrefixes } from './cache-rules.ts';
 import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { trustedPeers } from './trusted-peers.ts';
-import { homeFolder, makeRunFolder } from './run-folder.ts';
+import { debuggerFolder, homeFolder, makeRunFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
+import { SessionAdoption } from './session-adoption.ts';
 import { SessionProcesses, unattendedPolicy } from './session-process.ts';
 import { SiteProcess } from './site-process.ts';
 import { appSnapshots, hostStatus, requestCounts } from './status-source.ts';
@@ -81,6 +82,7 @@ class Supervisor implements Host {
   #sites: SiteProcess;
   #debugger: HostDebugger;
   #desk: DebuggerDesk;
+  #adoption: SessionAdoption;
   #lastScan: Promise<void> = Promise.resolve();
   #nextScan: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -145,8 +147,9 @@ class Supervisor implements Host {
       appAt: (path) => this.#appAt(path),
       send: (message) => this.#fronts.send(message),
       routesChanged: () => this.#sendRoutes(),
-      log,
+      root, log,
     });
+    this.#adoption = new SessionAdoption({ home: homeFolder(), own: bound.run.folder, root, clock, log });
     this.#debugger = parts.createDebugger({
       host: this.#desk.host(),
       portRange: bound.portRange,
@@ -168,6 +171,7 @@ class Supervisor implements Host {
       ...appSockets(this.#bound.run.folder, this.#bound.reserved.users),
       fronts: this.#fronts.linkSockets.join(delimiter),
       port: this.#bound.listeners.bound[0]?.port ?? 0,
+      debuggeeGraceMs: this.#options.config.host.debuggerGraceMs,
       registerPath: this.#options.parts.registerPath,
       log,
       clock,
@@ -208,6 +212,7 @@ class Supervisor implements Host {
       unattended: (scope) => unattendedPolicy(this.#config.current.host, this.urls, scope),
       auth: config.host.debuggerAuth as DebuggerAuth,
       auditMask: config.host.debuggerAuditMask,
+      graceMs: config.host.debuggerGraceMs,
       fronts: this.#fronts.linkSockets,
       expect: (process) => this.#fronts.expect(process),
       forget: (process) => this.#fronts.forget(process),
@@ -257,6 +262,7 @@ class Supervisor implements Host {
       this.#tls.start();
       await this.#apps.scan();
       this.#sites.refresh();
+      for (const session of await this.#adoption.find()) this.#desk.adopt(session, this.#debugger, this.#fronts);
       await this.#fronts.start();
       await this.#joins.open();
       this.#control = await openControlServer({
@@ -363,6 +369,7 @@ class Supervisor implements Host {
     this.#tls.stop();
     this.#bound.listeners.close();
     this.#bound.run.remove();
+    this.#adoption.remove();
     this.#bound.reserved.remove();
   }
 
@@ -440,9 +447,4 @@ class Supervisor implements Host {
     const tables = withPathCase(this.#joins.addTo(routesOf(apps, options)), host.ignorePathCase);
     return { ...tables, routes: withCachedPrefixes(tables.routes, host.cachedPrefixes, debugged) };
   }
-}
-
-/** Settings and breakpoints of the debuggers, links and sessions of visitors, the audit log. */
-function debuggerFolder(): string {
-  return join(homeFolder(), 'debugger');
 }

@@ -4,13 +4,20 @@
 import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { homeFolder } from '../base/home-folder.ts';
 import { HostError } from '../base/host-error.ts';
+import { ADOPTION_SOCKET } from '../wire/adoption-messages.ts';
 
 /** Unix socket paths are cut at about 104 bytes; the longest one below is `children-1234567/1234567.sock`. */
 const FOLDER_BYTES_MAX = 74;
 
 export { backgroundHome, homeFolder } from '../base/home-folder.ts';
 export { takeHostLock } from './host-lock.ts';
+
+/** Settings and breakpoints of the debuggers, links and sessions of visitors, the audit log. */
+export function debuggerFolder(): string {
+  return join(homeFolder(), 'debugger');
+}
 
 /**
  * Makes the private folder `home` and this host's run folder in it.
@@ -84,13 +91,37 @@ export function makePrivate(folder: string): void {
   }
 }
 
-/** Removes run folders whose host is gone. */
+/** Removes run folders whose host is gone, and no session of it is left. */
 function removeStale(home: string): void {
   for (const name of namesIn(home)) {
     const pid = /^run-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      rmSync(join(home, name), { recursive: true, force: true });
-    }
+    const folder = join(home, name);
+    if (pid === undefined || isAlive(Number(pid)) || sessionSockets(folder).length > 0) continue;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Where sessions of a host that is gone may be found. */
+export function sessionSockets(runFolder: string): string[] {
+  return namesIn(runFolder).filter((name) => ADOPTION_SOCKET.test(name)).map((name) => join(runFolder, name));
+}
+
+/** The run folders of other hosts, living or not: where they are, and the name in `home`. */
+export function otherRunFolders(home: string, own: string): { pid: number; folder: string; named: string }[] {
+  return namesIn(home).flatMap((name) => {
+    const named = join(home, name);
+    const pid = Number(/^run-(\d+)$/.exec(name)?.[1] ?? 0);
+    const folder = pid === 0 ? undefined : realPathOf(named);
+    return folder === undefined || folder === realPathOf(own) ? [] : [{ pid, folder, named }];
+  });
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return undefined;
+    throw error;
   }
 }
 

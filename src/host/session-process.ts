@@ -9,10 +9,12 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess } from '../wire/front-messages.ts';
 import type { InspectorAddress } from '../wire/inspector-messages.ts';
+import type { AdoptableSession } from '../wire/adoption-messages.ts';
 import type {
-  HostToSession, SessionAddition, SessionOptions, SessionReport, SessionToHost, UnattendedPolicy,
+  HostToSession, SessionOptions, SessionReport, SessionToHost, UnattendedPolicy,
 } from '../wire/session-messages.ts';
-import { watchChild } from './heartbeat.ts';
+import { HeartbeatWatch, watchChild } from './heartbeat.ts';
+import type { AdoptedSession } from './session-adoption.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const KILL_AFTER_MS = 1000;
@@ -30,6 +32,8 @@ export interface SessionProcessesOptions {
   uiFolder: string;
   /** Where DevTools settings are kept, a file an app, and who signed in. */
   settingsFolder: string;
+  /** How long one lives without a front. */
+  graceMs: number;
   auth: SessionOptions['auth'];
   auditMask: readonly string[];
   /** What becomes of a pause that nobody looks at, in a session that starts now. */
@@ -48,8 +52,22 @@ export interface SessionProcessesOptions {
 
 interface Running {
   group: string;
-  child: ChildProcess;
+  expected: ExpectedProcess;
+  proxy: Proxy;
   ready: () => void;
+  /** It says that other hosts find it. */
+  kept: () => void;
+}
+
+/** A session proxy: a child of ours, or of a host before. */
+interface Proxy {
+  pid: number;
+  exited: Promise<void>;
+  send(message: HostToSession): void;
+  /** Ends the session. */
+  end(): void;
+  /** At once. */
+  killNow(): void;
 }
 
 /** What becomes of a pause that nobody looks at, in a host that listens at these URLs. */
@@ -77,6 +95,8 @@ export interface SessionRequest {
   breakAtStart: boolean;
   isLive: boolean;
   scope: SessionOptions['scope'];
+  /** Descriptors of the debuggee's output, to be read there should this host be gone. */
+  output: readonly number[];
 }
 
 /** Starts and ends session proxies. */
@@ -87,6 +107,44 @@ export class SessionProcesses {
 
   constructor(options: SessionProcessesOptions) {
     this.#options = options;
+  }
+
+  /** A session of a host before this one. It dials by itself. */
+  adopt(found: AdoptedSession, of: { group: string; appPath: string }): SessionProcess & { id: string } {
+    const { group, appPath } = of;
+    const { pid, key } = found.session.proxy;
+    const id = `session-${this.#next++}`;
+    const expected: ExpectedProcess = { id, group, key, pid, isKept: true };
+    this.#options.expect(expected);
+    const proxy: Proxy = {
+      pid,
+      exited: found.closed,
+      send: (message) => message.kind === 'add' && found.send(message),
+      end: () => found.send({ kind: 'end' }),
+      killNow: () => found.isOpen && killed(pid),
+    };
+    const watch = this.#watchAdopted(found, appPath, proxy);
+    found.onWord = (word) => {
+      watch.heard();
+      if (word.kind === 'report') this.#options.onReport(appPath, word);
+    };
+    void found.closed.then(() => watch.stop());
+    return { id, pid, ready: Promise.resolve(), ...this.#run(proxy, { id, expected, group, appPath }) };
+  }
+
+  /** Lets the session of the group outlive this host; `kept` is called when it will. */
+  keep(group: string, session: Omit<AdoptableSession, 'links' | 'proxy'>, kept: () => void): void {
+    for (const running of this.#running.values()) {
+      if (running.group !== group) continue;
+      const { expected, proxy } = running;
+      running.kept = () => {
+        expected.isKept = true;
+        this.#options.expect(expected);
+        kept();
+      };
+      const links = [...this.#options.fronts];
+      proxy.send({ kind: 'keep', session: { ...session, links, proxy: { pid: proxy.pid, key: expected.key } } });
+    }
   }
 
   /** The front says that this process listens; true when it is one of ours. */
@@ -104,45 +162,64 @@ export class SessionProcesses {
     const id = `session-${this.#next++}`;
     const expected = { id, group: request.group, key: randomBytes(24).toString('base64url') };
     this.#options.expect(expected);
-    const child = this.#spawn(request, expected.key);
-    const exited = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      // Without a process there is no 'exit'.
-      child.once('error', () => child.pid === undefined && resolve());
-    });
+    const proxy = this.#spawn(request, expected.key, id);
+    const { group, appPath } = request;
+    const running = this.#run(proxy, { id, expected, group, appPath });
     const ready = new Promise<void>((resolve, reject) => {
       const timer = this.#options.clock.after(READY_TIMEOUT_MS, () => {
         reject(this.#notReady(request, `within ${READY_TIMEOUT_MS} ms`));
       });
-      const whenReady = (): void => {
+      this.#running.get(id)!.ready = () => {
         timer.stop();
         resolve();
       };
-      this.#running.set(id, { group: request.group, child, ready: whenReady });
-      void exited.then(() => {
+      void proxy.exited.then(() => {
         timer.stop();
-        this.#running.delete(id);
-        this.#options.forget(id);
-        this.#options.onReport(request.appPath, null);
         reject(this.#notReady(request, 'before it ended'));
       });
     });
     // Whoever waits hears of it; nobody waits for a session that was killed at its start.
     ready.catch(() => {});
-    return { pid: child.pid ?? 0, ready, exited, kill: () => this.#kill(child, exited) };
+    return { pid: proxy.pid, ready, ...running };
+  }
+
+  #run(
+    proxy: Proxy,
+    { id, expected, group, appPath }: Pick<Running, 'expected' | 'group'> & { id: string; appPath: string },
+  ): Pick<SessionProcess, 'exited' | 'kill'> {
+    this.#running.set(id, { group, expected, proxy, ready: () => {}, kept: () => {} });
+    const exited = proxy.exited.then(() => {
+      this.#running.delete(id);
+      this.#options.forget(id);
+      this.#options.onReport(appPath, null);
+    });
+    return { exited, kill: () => this.#kill(proxy, id) };
   }
 
   /** A process that belongs to the session of the group, if there is one. */
   add(group: string, process: { pid: number; port: number }): void {
-    for (const { group: of, child } of this.#running.values()) {
-      const addition: SessionAddition = { kind: 'add', ...process };
-      if (of === group && child.connected) child.send(addition satisfies HostToSession);
+    for (const { group: of, proxy } of this.#running.values()) {
+      if (of === group) proxy.send({ kind: 'add', ...process });
     }
   }
 
   /** Kills all at once. */
   killAll(): void {
-    for (const { child } of this.#running.values()) child.kill('SIGKILL');
+    for (const { proxy } of this.#running.values()) proxy.killNow();
+  }
+
+  #watchAdopted(found: AdoptedSession, appPath: string, { pid, killNow }: Proxy): HeartbeatWatch {
+    const { clock, log, hangTimeoutMs: limitMs } = this.#options;
+    return new HeartbeatWatch({
+      clock,
+      limitMs,
+      ping: () => found.send({ kind: 'ping' }),
+      onHung(silentMs) {
+        const silence = { silentMs: Math.round(silentMs), limitMs: limitMs() };
+        log.error('process-hung', { code: 'PROCESS_HUNG', process: `session of ${appPath}`, pid, ...silence });
+        killNow();
+      },
+    });
   }
 
   #notReady(request: SessionRequest, when: string): HostError {
@@ -152,7 +229,7 @@ export class SessionProcesses {
     );
   }
 
-  #spawn(request: SessionRequest, key: string): ChildProcess {
+  #spawn(request: SessionRequest, key: string, id: string): Proxy {
     const { mainPath, uiFolder, settingsFolder, fronts, json, log, auth, auditMask } = this.#options;
     const digest = createHash('sha256').update(request.group).digest('hex').slice(0, 16);
     const options: SessionOptions = {
@@ -171,34 +248,58 @@ export class SessionProcesses {
       basePaths: request.basePaths,
       settingsFile: join(settingsFolder, `${digest}.json`),
       uiFolder,
+      hasOutput: request.output.length > 0,
       json,
     };
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
       SLIPSTREAM_FRONTS: fronts.join(delimiter),
       SLIPSTREAM_KEY: key,
-      SLIPSTREAM_GRACE_MS: '30000',
+      SLIPSTREAM_GRACE_MS: String(this.#options.graceMs),
     };
     delete environment['NODE_OPTIONS'];
     const child = spawn(process.execPath, [mainPath, JSON.stringify(options)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...request.output],
       env: environment,
     });
     const watch = watchChild(child, `session of ${request.appName}`, this.#options);
     child.on('message', (message: SessionToHost) => {
       watch.heard();
       if (message.kind === 'report') this.#options.onReport(request.appPath, message);
+      else if (message.kind === 'kept') this.#running.get(id)?.kept();
     });
     child.once('exit', () => watch.stop());
     child.on('error', (error) => log.error('session-proxy-error', { reason: error.message }));
-    return child;
+    return proxyOf(child);
   }
 
-  async #kill(child: ChildProcess, exited: Promise<void>): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const timer = this.#options.clock.after(KILL_AFTER_MS, () => child.kill('SIGKILL'));
-    await exited;
+  async #kill(proxy: Proxy, id: string): Promise<void> {
+    if (!this.#running.has(id)) return;
+    proxy.end();
+    const timer = this.#options.clock.after(KILL_AFTER_MS, () => proxy.killNow());
+    await proxy.exited;
     timer.stop();
+  }
+}
+
+function proxyOf(child: ChildProcess): Proxy {
+  return {
+    pid: child.pid ?? 0,
+    exited: new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      // Without a process there is no 'exit'.
+      child.once('error', () => child.pid === undefined && resolve());
+    }),
+    send: (message) => child.connected && child.send(message),
+    end: () => child.kill('SIGTERM'),
+    killNow: () => child.kill('SIGKILL'),
+  };
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -16,6 +16,8 @@ const ORPHAN_KILL_MS = 3500;
 
 const asks = new Map<number, (decision: Decision) => void>();
 const pids = new Map<string, number>();
+/** Processes that somebody else ends. */
+const kept = new Set<string>();
 let nextAsk = 1;
 
 function send(message: FrontToHost): void {
@@ -37,7 +39,7 @@ function createLinkedFront(log: Log): Front {
         }),
       ready(id, pid) {
         // A process that somebody else started is not ours to end.
-        if (!id.startsWith('joined:')) pids.set(id, pid);
+        if (!id.startsWith('joined:') && !kept.has(id)) pids.set(id, pid);
         send({ kind: 'ready', process: id, pid });
       },
       unready: (id) => send({ kind: 'unready', process: id }),
@@ -53,6 +55,7 @@ async function configure(front: Front, message: HostToFront & { kind: 'configure
   message.processes.forEach(notePid);
   front.configure(message);
   await front.acceptLinks(message.linkSocket);
+  for (const path of message.formerLinks ?? []) await front.acceptLinks(path);
   for (const { path, uid } of message.userLinks ?? []) await front.acceptLinks(path, uid);
   send({ kind: 'configured' });
 }
@@ -78,15 +81,18 @@ async function exitAsOrphan(front: Front): Promise<void> {
   const startedMs = systemClock.now();
   await front.drain(ORPHAN_DRAIN_MS);
   front.close();
-  const waitMs = Math.max(0, ORPHAN_KILL_MS - (systemClock.now() - startedMs));
+  const waitMs = pids.size === 0 ? 0 : Math.max(0, ORPHAN_KILL_MS - (systemClock.now() - startedMs));
   setTimeout(() => {
     for (const pid of pids.values()) killGroup(pid);
     process.exit(0);
   }, waitMs);
 }
 
-function notePid({ id, pid }: ExpectedProcess): void {
-  if (pid !== undefined) pids.set(id, pid);
+function notePid({ id, pid, isKept }: ExpectedProcess): void {
+  if (isKept === true) {
+    kept.add(id);
+    pids.delete(id);
+  } else if (pid !== undefined) pids.set(id, pid);
 }
 
 function killGroup(pid: number): void {
@@ -132,6 +138,7 @@ function receive(front: Front, message: HostToFront, handle: unknown): void {
       break;
     case 'forget':
       pids.delete(message.process);
+      kept.delete(message.process);
       front.forget(message.process);
       break;
     case 'failed':

@@ -1,30 +1,40 @@
 // A session proxy process: serves <app>/debug/ of one debuggee over the link, like any app. It ends with
-// its debuggee, with SIGTERM, or when no front was there for a while.
+// its debuggee, with SIGTERM, or when no front was there for a while. It may outlive its host: session-keeper.ts.
 
 import '../client/register.ts';
 import { createServer } from 'node:http';
 import { delimiter } from 'node:path';
 import { isLocalRequest } from '../client/client.ts';
 import { systemClock } from '../base/clock.ts';
-import { createLog } from '../base/log.ts';
+import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
 import { createSessionProxy } from '../debug/session-proxy.ts';
 import { createUiFiles } from '../debug/ui-files.ts';
+import { adoptionSocket } from '../wire/adoption-messages.ts';
 import { childrenFolder } from '../wire/debug-children.ts';
-import type { HostToSession, SessionOptions, SessionToHost } from '../wire/session-messages.ts';
+import type {
+  HostToSession, SessionAddition, SessionKeep, SessionOptions, SessionToHost,
+} from '../wire/session-messages.ts';
+import { SessionKeeper } from './session-keeper.ts';
 
 /** Viewers fetch what is left for them before the process ends. */
 const FAREWELL_MS = 1500;
 const CLOSING_MS = 100;
+/** Behind stdin, stdout, stderr and IPC: the output of the debuggee. */
+const OUTPUT_DESCRIPTORS = [4, 5];
+
+/** Where the host is that started this. */
+function firstLinkSocket(): string {
+  return (process.env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter)[0] ?? '';
+}
 
 /** Below a process that was attached to live nothing was prepared. */
 function childrenFolderOf(pid: number): string | undefined {
-  const [linkSocket] = (process.env['SLIPSTREAM_FRONTS'] ?? '').split(delimiter);
-  return linkSocket === undefined || linkSocket === '' ? undefined : childrenFolder(linkSocket, pid);
+  return firstLinkSocket() === '' ? undefined : childrenFolder(firstLinkSocket(), pid);
 }
 
-/** A host that is gone hears nothing; a new one finds the debuggee without it. */
+/** A host that is gone hears nothing. */
 function send(message: SessionToHost): void {
   if (process.connected) process.send?.(message, () => {});
 }
@@ -43,20 +53,31 @@ async function main(): Promise<void> {
     others: options.others.map(({ pid, port }) => ({ pid, inspector: { kind: 'port', port } })),
     isLocal: isLocalRequest,
     childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
-    onReport: send,
+    onReport(report) {
+      keeper?.report(report);
+      send(report);
+    },
     clock: systemClock,
     log,
   });
-  process.on('SIGTERM', () => {
+  const close = (): void => {
     proxy.close();
     // Held polls hear of it before the process is gone.
     setTimeout(() => process.exit(0), CLOSING_MS);
-  });
+  };
+  const add = ({ pid, port }: SessionAddition): void => proxy.add({ pid, inspector: { kind: 'port', port } });
+  const path = adoptionSocket(firstLinkSocket(), process.pid);
+  const output = options.hasOutput ? OUTPUT_DESCRIPTORS : [];
+  const keeper = path === undefined ? null : new SessionKeeper({ path, output, onAddition: add, onEnd: close, log });
+  process.on('SIGTERM', close);
   process.on('message', (message: HostToSession) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
-    else proxy.add({ pid: message.pid, inspector: { kind: 'port', port: message.port } });
+    else if (message.kind === 'add') add(message);
+    else void keep(keeper, message, log);
   });
-  // The host may go and come back; its channel must not keep this process alive.
+  process.on('disconnect', () => keeper?.lost());
+  process.on('exit', () => keeper?.end());
+  // The host may go and another one come; its channel must not keep this process alive.
   process.channel?.unref();
   // A terminal sends this to all; the host says when.
   process.on('SIGINT', () => {});
@@ -68,6 +89,16 @@ async function main(): Promise<void> {
   const server = createServer((request, response) => proxy.handle(request, response));
   server.on('upgrade', (request, socket, head) => proxy.upgrade(request, socket, head));
   server.listen(0);
+}
+
+async function keep(keeper: SessionKeeper | null, { session }: SessionKeep, log: Log): Promise<void> {
+  try {
+    await keeper?.keep(session);
+    if (keeper !== null) send({ kind: 'kept' });
+  } catch (error) {
+    // The session ends with its host then.
+    log.warn('session-not-kept', { reason: messageOf(error) });
+  }
 }
 
 main().catch((error: unknown) => {

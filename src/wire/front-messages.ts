@@ -82,6 +82,8 @@ export interface ExpectedProcess {
   pid?: number;
   /** It stands at a breakpoint, as by message `hold`. */
   isHeld?: boolean;
+  /** It outlives the host, and somebody else sees to its end: a front without a host leaves it alone. */
+  isKept?: boolean;
 }
 
 /** Whom the front believes what it says about others. */
@@ -120,6 +122,8 @@ export type HostToFront =
       linkSocket: string;
       /** The same for other users: each socket is given to its user. */
       userLinks?: { path: string; uid: number }[];
+      /** Where processes dial that a host before this one started. */
+      formerLinks?: string[];
       limits: FrontLimits;
       routes: Route[];
       groups: Group[];

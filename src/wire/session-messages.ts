@@ -1,6 +1,7 @@
 // What the host tells a session proxy at its start, as one JSON argument. Afterwards the front says when the
 // proxy serves, a signal ends the session (SIGTERM), and over IPC the proxy tells how it stands.
 
+import type { AdoptableSession } from './adoption-messages.ts';
 import type { InspectorAddress } from './inspector-messages.ts';
 
 /** A program that stands while nobody is there. */
@@ -40,6 +41,8 @@ export interface SessionOptions {
   settingsFile: string;
   /** The built DevTools UI. */
   uiFolder: string;
+  /** It has the ends of the debuggee's stdout and stderr, to read them should the host be gone. */
+  hasOutput: boolean;
   /** Log lines are JSON. */
   json: boolean;
 }
@@ -51,9 +54,20 @@ export interface SessionAddition {
   port: number;
 }
 
-/** Host -> session proxy; answered with `pong` (host/heartbeat.ts). */
-export type HostToSession = SessionAddition | { kind: 'ping' };
-export type SessionToHost = SessionReport | { kind: 'pong' };
+/** Host -> session proxy: the session is to outlive the host. It answers {@link SessionKept}. */
+export interface SessionKeep {
+  kind: 'keep';
+  session: AdoptableSession;
+}
+
+/** Session proxy -> host: another host finds the session from now on. */
+export interface SessionKept {
+  kind: 'kept';
+}
+
+/** Host -> session proxy; `ping` is answered with `pong` (host/heartbeat.ts). */
+export type HostToSession = SessionAddition | SessionKeep | { kind: 'ping' };
+export type SessionToHost = SessionReport | SessionKept | { kind: 'pong' };
 
 /** A program that stands. */
 export interface SessionPause {
