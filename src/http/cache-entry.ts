@@ -18,9 +18,11 @@ export const ENTRY_BYTES = 640;
 export const TEXT_BYTES = 24;
 /** Up to this size a body stands right behind its head. */
 export const JOINED_BYTES_MAX = 65_536;
-/** The space for the number in Age. A number is written at its end: white space in front does not count. */
-const AGE_WIDTH = 11;
+/** RFC 9111 1.2.2: larger ages are said as this one. */
 const AGE_MAX = 2_147_483_648;
+/** Bytes of the longest number in Age, and of what ends a head behind it. */
+const AGE_BYTES_MAX = String(AGE_MAX).length;
+const HEAD_END = '\r\n\r\n';
 
 /** Fields that are of the message that came and not of the answer: RFC 9111 3.1. */
 const UNSTORED = new Set([
@@ -93,7 +95,10 @@ export class CacheEntry implements StoredTerms, StoredBody {
   readonly length: number;
   readonly part: StoredPart | null;
 
+  /** Of the head at the most: the number in Age grows. */
   readonly headBytes: number;
+  /** Head and body are one piece. */
+  readonly isJoined: boolean;
   /** What it counts against the bound, without its slot. */
   readonly bytes: number;
 
@@ -114,6 +119,8 @@ export class CacheEntry implements StoredTerms, StoredBody {
   /** What is kept of the body; of a small answer a view into the wire. */
   #body: Buffer;
   #stampedAge = 0;
+  /** Bytes of the head up to the number in Age. */
+  #beforeAge: number;
 
   /** `body`: what is kept of the body, or how many bytes it will have. A large body is shared, not copied. */
   constructor(parts: EntryParts, body: number | Buffer) {
@@ -142,27 +149,22 @@ export class CacheEntry implements StoredTerms, StoredBody {
     const dateMs = parseHttpDate(joinedField(this.fields, 'date') ?? '', parts.wallMs);
     this.dateMs = Number.isNaN(dateMs) ? parts.wallMs : dateMs;
     this.length = this.part?.length ?? bodyBytes;
-    const head = this.#head(bodyBytes);
-    this.headBytes = head.length;
-    // Buffers of their own: one from the shared pool would keep the pool alive.
-    const isJoined = bodyBytes <= JOINED_BYTES_MAX;
-    this.#wire = Buffer.allocUnsafeSlow(head.length + (isJoined ? bodyBytes : 0));
+    const head = this.#headBeforeAge(bodyBytes);
+    this.#beforeAge = head.length;
+    this.isJoined = bodyBytes <= JOINED_BYTES_MAX;
+    this.#wire = this.#makeWire('0', this.isJoined ? bodyBytes : 0);
     this.#wire.write(head, 0, 'latin1');
-    if (isJoined) this.#body = this.#wire.subarray(head.length);
+    if (this.isJoined) this.#body = this.#wire.subarray(this.#wire.length - bodyBytes);
     else this.#body = typeof body === 'number' ? Buffer.allocUnsafeSlow(body) : body;
-    if (isJoined && typeof body !== 'number') body.copy(this.#body);
-    this.bytes = ENTRY_BYTES + head.length + bodyBytes + textBytes(this.fields) + textBytes(this.tags)
+    if (this.isJoined && typeof body !== 'number') body.copy(this.#body);
+    this.headBytes = head.length + AGE_BYTES_MAX + HEAD_END.length;
+    this.bytes = ENTRY_BYTES + this.headBytes + bodyBytes + textBytes(this.fields) + textBytes(this.tags)
       + textBytes([this.reason, this.steering, this.variantKey, ...this.vary]);
   }
 
   /** What is kept of the body. Writable until the entry is kept. */
   get body(): Buffer {
     return this.#body;
-  }
-
-  /** Head and body are one piece. */
-  get isJoined(): boolean {
-    return this.#wire.length === this.headBytes + this.#body.length;
   }
 
   /** Head and body with this Age, of a joined answer. Nobody may change the bytes. */
@@ -173,27 +175,39 @@ export class CacheEntry implements StoredTerms, StoredBody {
 
   /** The head with this Age, whatever `lines` say, each with its CRLF, and the empty line. */
   headText(age: number, lines: string): string {
-    const before = this.#wire.toString('latin1', 0, this.headBytes - 4 - AGE_WIDTH);
-    return `${before} ${Math.min(age, AGE_MAX)}\r\n${lines}\r\n`;
+    const before = this.#wire.toString('latin1', 0, this.#beforeAge);
+    return `${before}${Math.min(age, AGE_MAX)}\r\n${lines}\r\n`;
   }
 
-  #head(bodyBytes: number): string {
+  #headBeforeAge(bodyBytes: number): string {
     let head = `HTTP/1.1 ${this.status} ${this.reason}\r\n`;
     for (let index = 0; index < this.fields.length; index += 2) {
       head += `${this.fields[index]!}: ${this.fields[index + 1]!}\r\n`;
     }
     // RFC 9110 8.6: a 204 has none.
     if (this.status !== 204) head += `Content-Length: ${bodyBytes}\r\n`;
-    return `${head}Age:${'0'.padStart(AGE_WIDTH)}\r\n\r\n`;
+    return `${head}Age: `;
+  }
+
+  /** With this Age in its place; the head before it and the body behind it are still to be written. */
+  #makeWire(age: string, bodyBytes: number): Buffer {
+    const headBytes = this.#beforeAge + age.length + HEAD_END.length;
+    // Memory of its own: a piece of the shared pool would keep the pool alive.
+    const wire = Buffer.allocUnsafeSlow(headBytes + bodyBytes);
+    wire.write(age + HEAD_END, this.#beforeAge, 'latin1');
+    return wire;
   }
 
   #stamp(age: number): void {
     assert(age >= 0, 'no answer comes from the future');
     // The old bytes may still be on their way out: changed under way they would say a third age.
-    const wire = Buffer.allocUnsafeSlow(this.#wire.length);
-    this.#wire.copy(wire);
-    wire.write(String(age).padStart(AGE_WIDTH), this.headBytes - 4 - AGE_WIDTH, 'latin1');
-    if (this.isJoined) this.#body = wire.subarray(this.headBytes);
+    const bodyBytes = this.isJoined ? this.#body.length : 0;
+    const wire = this.#makeWire(String(age), bodyBytes);
+    this.#wire.copy(wire, 0, 0, this.#beforeAge);
+    if (this.isJoined) {
+      this.#body.copy(wire, wire.length - bodyBytes);
+      this.#body = wire.subarray(wire.length - bodyBytes);
+    }
     this.#wire = wire;
     this.#stampedAge = age;
   }

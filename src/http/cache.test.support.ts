@@ -86,7 +86,10 @@ export function readHit(hit: CacheHit): Omit<Read, 'from' | 'asked'> {
   assert(line.startsWith(`HTTP/1.1 ${hit.status} `), 'the status is that of the head');
   const fields = lines.flatMap((each) => {
     const colon = each.indexOf(':');
-    return [each.slice(0, colon), each.slice(colon + 1).trim()];
+    const value = each.slice(colon + 1).trim();
+    // RFC 9110 5.6.3: one space, where any is allowed.
+    assert(each === `${each.slice(0, colon)}: ${value}`, `the field is written plainly: "${each}"`);
+    return [each.slice(0, colon), value];
   });
   return { status: hit.status, fields: fieldsByName(fields), body: text.slice(end + 4) };
 }
