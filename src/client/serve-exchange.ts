@@ -10,6 +10,7 @@ import type { LinkRequest, Origin, TlsOrigin } from '../wire/link-messages.ts';
 import type { ExchangeLink } from './channel-writer.ts';
 import { ExchangeSocket } from './exchange-socket.ts';
 import type { NodeParser, NodeRequest } from './exchange-socket.ts';
+import { isHeadTooLong, refuseLongHead } from './head-limit.ts';
 import type { ChannelFrames } from './host-link.ts';
 import { markAnswers, promotedFields } from './iisnode-traits.ts';
 import { addTlsMembers, httpsysClient } from './tls-members.ts';
@@ -237,6 +238,10 @@ function serveRequest(socket: ExchangeSocket, from: LinkRequest): void {
   const request = makeRequest(socket, parser, from);
   parser.incoming = request;
   socket.begin(request, from.ended);
+  if (isHeadTooLong(socket.server, from)) {
+    refuseLongHead(socket.server, socket);
+    return;
+  }
   if (from.version === 20) showHttp2(request, 'while-begun');
   const verdict = parser.onIncoming(request, keepsAlive(from));
   if (from.version === 20) showHttp2(request, 'begun');
