@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { startHost } from './host-fixture.ts';
@@ -16,6 +16,8 @@ test('host, front and app are processes of their own with private sockets', asyn
   });
   t.after(() => host.stop());
   await get(`${host.url}shop/`);
+  const star = request({ port: host.port, method: 'OPTIONS', path: '*', agent: false }).end();
+  assert.equal(((await once(star, 'response')) as [IncomingMessage])[0].statusCode, 204);
   assert.deepEqual(host.processes().map(({ role }) => role).sort(), ['app', 'front']);
   assert.equal(statSync(host.home).mode & 0o777, 0o700);
   assert.equal(statSync(host.runFolder).mode & 0o777, 0o700);

@@ -1,11 +1,12 @@
-// Which requests the host decides on, what it is told of them, and the wait for its word.
+// Which requests the host decides on, what it is told of them, and the wait for its word; and which one is about
+// nobody's place but the server as a whole.
 
 import { messageOf } from '../base/host-error.ts';
-import type { AskedRequest, Decision } from '../wire/front-messages.ts';
+import type { Answer, AskedRequest, Decision } from '../wire/front-messages.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import type { FrontContext, RouteTarget } from './front-context.ts';
 import type { RequestHead } from './request-head.ts';
-import type { RouteMatch } from './route-table.ts';
+import type { FindResult, RouteMatch } from './route-table.ts';
 import { NEVER } from './ticker.ts';
 
 /** How long the host may think about a request. */
@@ -17,6 +18,17 @@ export function isAsked(found: RouteMatch<RouteTarget>, path: string): boolean {
   if (ask === 'always') return true;
   // A path under the prefix that is no longer than it is the door, with or without its last slash.
   return ask === 'door' && path.length <= found.prefix.path.length;
+}
+
+/** The answer to `OPTIONS *` where no app serves the root, RFC 9110 9.3.7. */
+export const SERVER_OPTIONS: Answer = {
+  status: 204, fields: ['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], body: '',
+};
+
+/** True for `OPTIONS *` that no app gets: nothing is at the root, or a page of the host. */
+export function isAboutServer(head: RequestHead, found: FindResult<RouteTarget>): boolean {
+  if (head.path !== '*') return false;
+  return typeof found === 'string' ? found === 'no-path' : found.value.ask === 'always';
 }
 
 /** What the host needs to decide. `path` is canonical, `local` judged by the fields as they came. */

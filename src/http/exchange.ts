@@ -13,7 +13,7 @@ import type { Answer, Decision, Failure } from '../wire/front-messages.ts';
 import { RESET_REASON } from '../wire/link-messages.ts';
 import type { AnswerMeta } from '../wire/cache-messages.ts';
 import { AnswerWriter, type AnswerClient, type AnswerOutput } from './answer-writer.ts';
-import { askedRequest, Asking, isAsked } from './asking.ts';
+import { askedRequest, Asking, isAboutServer, isAsked, SERVER_OPTIONS } from './asking.ts';
 import { CacheGate, type CacheGateOwner } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
@@ -183,7 +183,9 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   #lookUp(): void {
     this.#lookups += 1;
     const found = this.#find(this.#path);
-    if (found === 'no-path') {
+    if (isAboutServer(this.#head!, found)) {
+      this.#answer(SERVER_OPTIONS);
+    } else if (found === 'no-path') {
       this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
     } else if (found === 'no-host') {
       this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');

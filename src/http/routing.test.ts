@@ -74,3 +74,20 @@ test('a host that no prefix serves is 400', () =>
     browser.get('/');
     assert.match(await browser.until('HOST_UNKNOWN'), /^HTTP\/1.1 400 /);
   }));
+
+test('OPTIONS * goes to whoever serves the root, and is answered by the front where nobody does', () =>
+  withFront({}, async ({ front, client, join }) => {
+    const star = 'OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    front.routes([{ prefix: '/shop/', group: 'shop' }], [group('shop')]);
+    const nobody = client();
+    nobody.write(star);
+    assert.match(await nobody.until('\r\n\r\n'), /^HTTP\/1.1 204 [^]*\r\nAllow: GET, .*OPTIONS\r\n/);
+    front.routes([{ prefix: '/', group: 'index', ask: 'always' }], [group('index')]);
+    nobody.write(star);
+    assert.match(await nobody.until('\r\n\r\n'), /^HTTP\/1.1 204 /);
+    front.routes([{ prefix: '/', group: 'app' }], [group('app')]);
+    const app = await join();
+    const browser = client();
+    browser.write(star);
+    assert.equal((await app.request()).request.target, '*');
+  }));
