@@ -183,21 +183,14 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   #lookUp(): void {
     this.#lookups += 1;
     const found = this.#find(this.#path);
-    if (isAboutServer(this.#head!, found)) {
-      this.#answer(SERVER_OPTIONS);
-    } else if (found === 'no-path') {
-      this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
-    } else if (found === 'no-host') {
-      this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');
-    } else if (this.#redirect !== null && !found.value.staysPlain) {
-      this.#answer(this.#redirect);
-    } else if (this.#lookups <= LOOKUPS_MAX - 1 && isAsked(found, this.#path)) {
-      this.#ask(found);
-    } else if (this.#deciding.isNeededFor(found.value)) {
-      this.#enter({ group: found.value.decider!, zone: null });
-    } else {
-      this.#enter(divertedTarget(found.value, this.#head!.fields, this.#context));
-    }
+    const isAskable = this.#lookups <= LOOKUPS_MAX - 1;
+    if (isAboutServer(this.#head!, found)) this.#answer(SERVER_OPTIONS);
+    else if (found === 'no-path') this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
+    else if (found === 'no-host') this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');
+    else if (this.#redirect !== null && !found.value.staysPlain) this.#answer(this.#redirect);
+    else if (isAskable && isAsked(found, this.#path)) this.#ask(found);
+    else if (this.#deciding.isNeededFor(found.value)) this.#enter({ group: found.value.decider!, zone: null });
+    else this.#enter(divertedTarget(found.value, this.#head!.fields, this.#context));
   }
 
   #enter({ group, zone }: Destination, addedFields: readonly string[] = []): void {
