@@ -44,6 +44,8 @@ tls:
     - { host: [shop.example, '*.shop.example'], cert: shop.pem, key: shop.key }
   clients:                        # who is asked for a certificate: off, request, require
     - { listen: 'https://*:443', certificates: request, trust: authorities/, revocationLists: [list.crl] }
+  listeners:                      # what differs there: minVersion, maxVersion, ciphers, curves, http2
+    - { listen: 'https://*:443', minVersion: TLSv1.3 }
   hosts:                          # who wants clients on https
     - { host: shop.example, redirect: true, hsts: max-age=31536000; includeSubDomains }
 \`\`\`

@@ -3,6 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -10,10 +11,11 @@ import * as https from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as tls from 'node:tls';
 import { runCli, startHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 import { hostFor, run, SAYS_PID } from './join-program.ts';
-import { made, madeAuthority } from './made-certificates.ts';
+import { inDays, made, madeAuthority } from './made-certificates.ts';
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -99,6 +101,46 @@ test('slipstream tls add takes PKCS #12, and says why it does not', async () => 
     delete process.env['SLIPSTREAM_PFX_PASSPHRASE'];
     rmSync(place, { recursive: true, force: true });
   }
+});
+
+test('slipstream tls list says where certificates are shown; what is stored or removed shows at once', async (t) => {
+  const authority = madeAuthority();
+  const one = made('one.test', { issuer: authority.issuer, names: ['one.test'] });
+  const soon = made('soon.test', { issuer: authority.issuer, names: ['soon.test'], notAfter: inDays(20) });
+  const host = await startHost({
+    files: {
+      'slip.yml': 'tls:\n  certificates: [{ cert: one.pem, key: one.key }]\n',
+      'one.pem': one.cert + authority.cert, 'one.key': one.key, 'soon.pem': soon.cert + authority.cert + soon.key,
+    },
+    config: 'slip.yml',
+    args: ['--listen', 'http://127.0.0.1:0', '--listen', 'https://127.0.0.1:0'],
+  });
+  t.after(() => host.stop());
+  const [origin] = /https:\/\/127\.0\.0\.1:\d+/.exec(await host.line(/ready on .*https/))!;
+  const add = await runCli(['tls', 'add', '--host', 'soon.test', '--cert', join(host.root, 'soon.pem')], host.home);
+  assert.deepEqual([add.code, /ends on/.test(add.stdout), /expires on/.test(add.stderr)], [0, true, true]);
+  const listed = await until('both', async () => {
+    const { stdout } = await runCli(['tls', 'list'], host.home);
+    return stdout.split(origin).length === 3 ? stdout : undefined;
+  });
+  const day = new Date(new X509Certificate(soon.cert).validTo).toISOString().slice(0, 10);
+  const print = new X509Certificate(soon.cert).fingerprint256.slice(0, 23);
+  assert.ok(listed.includes(day) && listed.includes(print), listed);
+  assert.match(listed, /^soon\.test +ec .*https:\/\/127\.0\.0\.1:\d+$/m);
+  assert.match(listed, /^one\.test +ec .*https:\/\/127\.0\.0\.1:\d+$/m);
+  assert.match((await runCli(['status'], host.home)).stdout, /certificate for soon\.test: expires on .*, in \d+ days/);
+  assert.match(await host.line(/certificate-warning/), /soon\.test: expires on/);
+  const subject = (): Promise<string> => new Promise((resolve, reject) => {
+    const port = Number(new URL(origin).port);
+    const socket = tls.connect({ host: '127.0.0.1', port, servername: 'soon.test', rejectUnauthorized: false });
+    socket.on('error', reject).on('secureConnect', () => {
+      resolve(socket.getPeerX509Certificate()!.subject);
+      socket.destroy();
+    });
+  });
+  assert.equal(await subject(), 'CN=soon.test');
+  assert.equal((await runCli(['tls', 'remove', 'soon.test'], host.home)).code, 0);
+  await until('the other', async () => ((await subject()) === 'CN=one.test' ? true : undefined));
 });
 
 /** Whether a file can be read by a user. */

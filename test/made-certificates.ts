@@ -1,8 +1,8 @@
 // Certificates for tests, made on the spot: an authority, what it issues, and each fault that a client
 // certificate can have. PEM throughout.
 
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { explicit, implicit, integer, pem, sequence, time } from '../src/tls/der.ts';
+import { generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
+import { explicit, implicit, integer, objectId, pem, sequence, time } from '../src/tls/der.ts';
 import {
   extension, keyIdentifier, makeCertificate, nameOf, signatureAlgorithm, signed, type CertificateRequest,
   type Issuer,
@@ -45,6 +45,12 @@ export function made(
 /** An authority that vouches for itself. */
 export function madeAuthority(commonName = 'Test authority'): MadeCertificate {
   return made(commonName, { isAuthority: true });
+}
+
+/** A certificate as OpenSSL keeps it in a store of authorities: trusted for clients, whatever it says itself. */
+export function explicitlyTrusted({ cert }: MadeCertificate): string {
+  const uses = sequence(sequence(objectId('1.3.6.1.5.5.7.3.2')));
+  return pem('TRUSTED CERTIFICATE', Buffer.concat([new X509Certificate(cert).raw, uses]));
 }
 
 /** A revocation list, RFC 5280 5.1, of these serial numbers. */

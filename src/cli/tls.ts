@@ -7,7 +7,9 @@ import {
   certificateName, judgePair, makeLocalCertificate, readPair, removeCertificate, storeCertificate,
   storedCertificates, type ReadPair, type StoredCertificate,
 } from '../tls/tls.ts';
-import { parseWords, printJson } from './options.ts';
+import { askHost } from '../process/control-client.ts';
+import type { CertificateSnapshot, HostSnapshot } from '../wire/status.ts';
+import { HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
 import { textTable } from './text-table.ts';
 import { readPfx } from './tls-pfx.ts';
 
@@ -20,7 +22,8 @@ export const TLS_HELP = `slipstream tls <what> [options]
   tls add --listen IP:PORT …            for clients of a listener that ask for no known name
   tls add --host NAME --pfx FILE        from a PKCS #12 file (needs openssl); its passphrase is read from
                                         SLIPSTREAM_PFX_PASSPHRASE
-  tls list [--json]                     names, ends, fingerprints
+  tls list [--json] [--host PID]        names, ends, fingerprints, and which listeners of the running host show
+                                        them; with those of its configuration file
   tls check [--json]                    what is wrong with them; exit code 1 if anything is
   tls remove NAME                       removes the certificates of a name
 
@@ -128,6 +131,8 @@ interface Row {
   issuer?: string;
   validTo?: string;
   fingerprint?: string;
+  /** Listeners of the running host that show it. */
+  listeners?: string[];
   findings: { severity: string; text: string }[];
 }
 
@@ -141,9 +146,34 @@ function rowOf(stored: StoredCertificate): Row {
   return { name, kind, file, subject, issuer, validTo, fingerprint, findings };
 }
 
-function list(words: string[]): void {
-  const { values } = parseWords('tls', words, LIST_OPTIONS, 0);
-  const rows = storedCertificates(homeFolder()).map(rowOf);
+/** What the running host shows; none when there is none, or several. */
+async function shownBy(host: string | undefined): Promise<readonly CertificateSnapshot[]> {
+  try {
+    const { certificates = [] } = (await askHost({ verb: 'status' }, { pid: hostPid(host) })) as HostSnapshot;
+    return certificates;
+  } catch (error) {
+    const mayBeMissing = host === undefined && error instanceof HostError
+      && (error.code === 'HOST_NOT_RUNNING' || error.code === 'HOST_AMBIGUOUS');
+    if (mayBeMissing) return [];
+    throw error;
+  }
+}
+
+/** A certificate of the host's configuration file, which is not in the store. */
+function configuredRow(shown: CertificateSnapshot): Row {
+  const { names, kind = '-', findings, ...rest } = shown;
+  return { name: names.join(' '), kind, ...rest, findings: findings.map((text) => ({ severity: 'warning', text })) };
+}
+
+async function list(words: string[]): Promise<void> {
+  const { values } = parseWords('tls', words, HOST_OPTIONS, 0);
+  const shown = await shownBy(values.host);
+  const stored = storedCertificates(homeFolder()).map((one): Row => {
+    const used = shown.find(({ file, listeners }) => file === one.file && listeners.length > 0);
+    return { ...rowOf(one), ...(used && { listeners: used.listeners }) };
+  });
+  const configured = shown.filter(({ file }) => stored.every((row) => row.file !== file)).map(configuredRow);
+  const rows = [...stored, ...configured];
   if (values.json) {
     printJson(rows);
     return;
@@ -152,10 +182,11 @@ function list(words: string[]): void {
     process.stdout.write('There are no certificates; slipstream tls dev makes one for localhost.\n');
     return;
   }
-  const lines = rows.map(({ name, kind, validTo, issuer, fingerprint }) => [
+  const lines = rows.map(({ name, kind, validTo, issuer, fingerprint, listeners = [] }) => [
     name, kind, validTo?.slice(0, 10) ?? 'broken', issuer ?? '-', fingerprint?.slice(0, 23) ?? '-',
+    listeners.join(' ') || '-',
   ]);
-  process.stdout.write(textTable([['name', 'key', 'ends', 'issuer', 'SHA-256'], ...lines]));
+  process.stdout.write(textTable([['name', 'key', 'ends', 'issuer', 'SHA-256', 'shown by'], ...lines]));
 }
 
 function check(words: string[]): void {

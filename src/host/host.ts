@@ -303,7 +303,7 @@ class Supervisor implements Host {
       urls: this.urls,
       uptimeMs: clock.now() - this.#startedMs,
       config: this.#config.file,
-      certificateWarnings: this.#tls.warnings,
+      tls: this.#tls,
     });
   }
 

@@ -4,7 +4,7 @@
 import { asideGroup, residentBytes, type Apps, type RequestCounts } from '../apps/apps.ts';
 import type { FrontReport } from '../wire/front-messages.ts';
 import type {
-  AppSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot, ProcessSnapshot,
+  AppSnapshot, CertificateSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot, ProcessSnapshot,
 } from '../wire/status.ts';
 import { debuggerPaths } from './routes.ts';
 
@@ -51,7 +51,8 @@ export interface StatusParts {
   urls: readonly string[];
   uptimeMs: number;
   config: { file: string | undefined; problem: string | undefined };
-  certificateWarnings: string[];
+  /** Certificates and what is pressing about them. */
+  tls: { status: readonly CertificateSnapshot[]; warnings: string[] };
 }
 
 /** Puts the status together. */
@@ -87,7 +88,8 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
     ...(report === null ? {} : { connections: report.connections, requests: report.requests }),
     ...(config.file === undefined ? {} : { configFile: config.file }),
     ...(config.problem === undefined ? {} : { configProblem: config.problem }),
-    ...(parts.certificateWarnings.length === 0 ? {} : { certificateWarnings: parts.certificateWarnings }),
+    ...(parts.tls.status.length === 0 ? {} : { certificates: parts.tls.status }),
+    ...(parts.tls.warnings.length === 0 ? {} : { certificateWarnings: parts.tls.warnings }),
   };
 }
 

@@ -35,6 +35,20 @@ test('the tls section has settings, certificates and client certificates; paths 
   }]);
 });
 
+test('a listener may have a handshake of its own, over the common one', () => {
+  const rows = [{ listen: 'https://*:8443/', maxVersion: 'TLSv1.2', curves: 'prime256v1', http2: false }];
+  const { settings, listeners } = readTlsConfig({ ciphers: 'A', listeners: rows }, '/x/s.yml', 'x');
+  assert.deepEqual([settings.minVersion, settings.maxVersion, settings.http2], ['TLSv1.2', 'TLSv1.3', true]);
+  assert.equal(listeners[0]?.listen, 'https://*:8443');
+  const { minVersion, maxVersion, ciphers, curves, http2 } = listeners[0].settings;
+  assert.deepEqual([minVersion, maxVersion, ciphers], ['TLSv1.2', 'TLSv1.2', 'A']);
+  assert.deepEqual([curves, http2], ['prime256v1', false]);
+  assert.match(refusal({ minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }), /"minVersion" TLSv1\.3 is newer than "max/);
+  assert.match(refusal({ minVersion: 'TLSv1.3', listeners: [{ listen: 'x', maxVersion: 'TLSv1.2' }] }), /is newer/);
+  assert.match(refusal({ listeners: [{ listen: 'x', ticketRotationMs: 60_000 }] }), /unknown setting "ticketRot/);
+  assert.match(refusal({ listeners: [{ maxVersion: 'TLSv1.2' }] }), /"listen" must be a text/);
+});
+
 test('hosts say whether plain requests are sent to https, and HSTS', () => {
   const rows = [{ host: 'A.test', redirect: true, hsts: true }, { listen: 'http://*:80/', redirect: 8443 }];
   assert.deepEqual(readTlsConfig({ hosts: rows }, '/x/s.yml', 'x').hosts, [

@@ -13,6 +13,12 @@ export const TLS_SETTINGS = {
     choices: ['TLSv1.2', 'TLSv1.3'],
     text: 'Oldest version of TLS.',
   },
+  maxVersion: {
+    type: 'choice',
+    default: 'TLSv1.3',
+    choices: ['TLSv1.2', 'TLSv1.3'],
+    text: 'Newest version of TLS.',
+  },
   ciphers: {
     type: 'string',
     default: [
@@ -79,8 +85,18 @@ export interface ConfiguredHost {
   hsts: string | null;
 }
 
+/** A listener whose handshake differs from that of the others. */
+export interface ConfiguredListener {
+  /** As `listen` has it. */
+  listen: string;
+  /** The settings of {@link TLS_SETTINGS} with those of the row over them. */
+  settings: SettingsOf<typeof TLS_SETTINGS>;
+}
+
+/** The section, read. */
 export interface TlsConfig {
   settings: SettingsOf<typeof TLS_SETTINGS>;
+  listeners: ConfiguredListener[];
   certificates: ConfiguredCertificate[];
   clients: ConfiguredClients[];
   hosts: ConfiguredHost[];
@@ -89,10 +105,12 @@ export interface TlsConfig {
 /** TLS without a configuration: certificates come from SLIPSTREAM_HOME. */
 export function defaultTlsConfig(): TlsConfig {
   const settings = readSettings(TLS_SETTINGS, {}, 'defaults');
-  return { settings, certificates: [], clients: [], hosts: [] };
+  return { settings, listeners: [], certificates: [], clients: [], hosts: [] };
 }
 
-const LISTS = ['certificates', 'clients', 'hosts'] as const;
+const LISTS = ['listeners', 'certificates', 'clients', 'hosts'] as const;
+/** What a listener may have of its own. */
+const OF_LISTENER = ['minVersion', 'maxVersion', 'ciphers', 'curves', 'http2'] as const;
 
 /** RFC 6797 6.1. */
 const HSTS = /^max-age=\d{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?$/i;
@@ -159,11 +177,34 @@ export function readTlsConfig(value: unknown, file: string, where: string): TlsC
   if (typeof value !== 'object') throw rows.fault('"tls" must be a map, or a list of certificates');
   const map = (Array.isArray(value) ? { certificates: value } : value) as Record<string, unknown>;
   const scalars = Object.entries(map).filter(([name]) => !(LISTS as readonly string[]).includes(name));
+  const settings = readHandshake(rows, Object.fromEntries(scalars), where);
   return {
-    settings: readSettings(TLS_SETTINGS, Object.fromEntries(scalars), where),
+    settings,
+    listeners: rows.list(map['listeners'], 'listeners').map((row) => readListener(rows, row, { settings, where })),
     certificates: rows.list(map['certificates'], 'certificates').map((row) => readCertificate(rows, row)),
     clients: rows.list(map['clients'], 'clients').map((row) => readClients(rows, row)),
     hosts: rows.list(map['hosts'], 'hosts').map((row) => readHost(rows, row)),
+  };
+}
+
+function readHandshake(rows: Rows, values: Record<string, unknown>, where: string): TlsConfig['settings'] {
+  const settings = readSettings(TLS_SETTINGS, values, where);
+  if (settings.minVersion > settings.maxVersion) {
+    throw rows.fault(`"minVersion" ${settings.minVersion} is newer than "maxVersion" ${settings.maxVersion}`);
+  }
+  return settings;
+}
+
+function readListener(
+  rows: Rows,
+  row: Record<string, unknown>,
+  common: { settings: TlsConfig['settings']; where: string },
+): ConfiguredListener {
+  rows.known(row, ['listen', ...OF_LISTENER]);
+  const { listen, ...own } = row;
+  return {
+    listen: rows.text(listen, 'listen').replace(/\/$/, ''),
+    settings: readHandshake(rows, { ...common.settings, ...own }, common.where),
   };
 }
 

@@ -156,6 +156,24 @@ test('who is asked for certificates is settled by listener; what is broken never
   });
 });
 
+test('a listener gets the handshake that its row says; one that OpenSSL does not take is refused', () => {
+  withSource(({ config, source, states, write, lines }) => {
+    write('a', made('a.test'));
+    assert.deepEqual(source.start().ownHandshakes, {});
+    const settings = { ...config.settings, maxVersion: 'TLSv1.2', curves: 'prime256v1' };
+    config.listeners.push({ listen: LISTENER.text, settings });
+    source.refresh();
+    const own = states.at(-1)?.ownHandshakes?.[LISTENER.origin];
+    assert.deepEqual([own?.maxVersion, own?.curves, own?.http2], ['TLSv1.2', 'prime256v1', true]);
+    config.listeners[0] = { listen: LISTENER.text, settings: { ...settings, curves: 'nonsense' } };
+    source.refresh();
+    assert.equal(states.length, 1);
+    assert.match(lines.join(), /tls-refused.*tls\.curves, cannot be used/);
+    config.listeners[0] = { listen: 'https://*:1', settings };
+    assert.throws(() => source.start(), isCode('CONFIG_INVALID'));
+  });
+});
+
 test('hosts are told with the ports of their listeners, also when nothing but them changes', () => {
   withSource(({ config, source, states, write }) => {
     write('a', made('a.test'));

@@ -11,7 +11,10 @@ import type { Log } from '../base/log.ts';
 import {
   judgePair, pem, pemBlocks, readChain, readPair, storedCertificates, tlsFolder, type ReadPair,
 } from '../tls/tls.ts';
-import type { ClientTrust, HandshakeSettings, SecureHost, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
+import type {
+  ClientTrust, HandshakeSettings, SecureHost, TlsCertificate, TlsState, TlsVersion,
+} from '../wire/tls-messages.ts';
+import type { CertificateSnapshot } from '../wire/status.ts';
 import type { TlsConfig } from './tls-config.ts';
 
 /** Files of a renewal are written one after the other: look when it is quiet. */
@@ -41,17 +44,6 @@ export interface TlsSourceOptions {
   onChange(state: TlsState): void;
 }
 
-/** A certificate in use, or why a file is not. */
-export interface CertificateStatus {
-  names: string[];
-  file: string;
-  /** Absent when the file cannot be used. */
-  validTo?: string;
-  fingerprint?: string;
-  /** What its owner should know: errors and warnings. */
-  findings: string[];
-}
-
 interface Found {
   names: string[];
   file: string;
@@ -65,7 +57,7 @@ export class TlsSource {
   /** The last good pair of each file. */
   #good = new Map<string, ReadPair>();
   #goodTrust = new Map<string, ClientTrust>();
-  #status: CertificateStatus[] = [];
+  #status: CertificateSnapshot[] = [];
   #watchers: FSWatcher[] = [];
   #timers: { look: Timer | null; settle: Timer | null; rotate: Timer | null } = {
     look: null, settle: null, rotate: null,
@@ -84,7 +76,7 @@ export class TlsSource {
   }
 
   /** Names, ends and findings of all certificates. No secrets. */
-  get status(): readonly CertificateStatus[] {
+  get status(): readonly CertificateSnapshot[] {
     return this.#status;
   }
 
@@ -169,20 +161,26 @@ export class TlsSource {
 
   #gather(onFault: (error: unknown) => void): TlsState {
     const config = this.#options.config();
-    const handshake = handshakeOf(config);
+    const handshake = handshakeOf(config.settings);
     this.#status = [];
     const hosts = this.#hosts(config, onFault);
     const cleartextHttp2 = this.#cleartextHttp2(config, onFault);
+    const ownHandshakes = this.#ownHandshakes(config, onFault);
     if (this.#secure.length === 0) {
-      return { handshake, certificates: [], clientTrust: {}, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys };
+      return {
+        handshake, ownHandshakes, certificates: [], clientTrust: {}, hosts, cleartextHttp2,
+        ticketKeys: this.#ticketKeys,
+      };
     }
     const found = [...this.#configured(config, onFault), ...this.#stored(onFault)];
     for (const { names, file, read } of found) this.#judge(names, file, read);
     const clientTrust = this.#clientTrust(config, onFault);
     const certificates = groupByName(found);
     this.#certificates = certificates.length;
-    checkMaterial(handshake, certificates);
-    return { handshake, certificates, clientTrust, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys };
+    for (const one of [handshake, ...Object.values(ownHandshakes)]) checkMaterial(one, certificates);
+    return {
+      handshake, ownHandshakes, certificates, clientTrust, hosts, cleartextHttp2, ticketKeys: this.#ticketKeys,
+    };
   }
 
   #hosts(config: TlsConfig, onFault: (error: unknown) => void): SecureHost[] {
@@ -195,6 +193,12 @@ export class TlsSource {
     });
   }
 
+  #ownHandshakes(config: TlsConfig, onFault: (error: unknown) => void): Record<string, HandshakeSettings> {
+    const own = config.listeners.flatMap(({ listen, settings }) =>
+      this.#named(listen, 'tls.listeners', onFault).map(({ origin }) => [origin, handshakeOf(settings)] as const));
+    return Object.fromEntries(own);
+  }
+
   #cleartextHttp2({ settings }: TlsConfig, onFault: (error: unknown) => void): string[] {
     const named = settings.http2Cleartext.flatMap((listen) => this.#named(listen, 'tls.http2Cleartext', onFault));
     return named.map(({ origin }) => origin);
@@ -203,7 +207,8 @@ export class TlsSource {
   /** Listeners by what the configuration calls them. */
   #named(listen: string, setting: string, onFault: (error: unknown) => void): KnownListener[] {
     const plain = listen.replace(/\/$/, '');
-    const named = this.#options.listeners().filter(({ text }) => text?.replace(/\/$/, '') === plain);
+    const named = this.#options.listeners().filter(({ text, origin }) =>
+      text?.replace(/\/$/, '') === plain || origin === plain);
     if (named.length === 0) {
       onFault(new HostError('CONFIG_INVALID', `${setting}: "${listen}" does not stand in "listen"`));
     }
@@ -248,7 +253,7 @@ export class TlsSource {
       this.#good.set(key, read);
       return read;
     } catch (error) {
-      this.#status.push({ names, file, findings: [`refused: ${messageOf(error)}`] });
+      this.#status.push({ names, file, listeners: [], findings: [`refused: ${messageOf(error)}`] });
       onFault(error);
       return this.#good.get(key);
     }
@@ -258,9 +263,17 @@ export class TlsSource {
     const findings = names.flatMap((name) => judgePair(read, name, Date.now()));
     const texts = [...new Set(findings.map(({ text }) => text))];
     const validTo = new Date(read.validTo).toISOString();
-    this.#status.push({ names, file, validTo, fingerprint: read.fingerprint, findings: texts });
+    const { kind, issuer, fingerprint } = read;
+    const listeners = this.#listenersOf(names);
+    this.#status.push({ names, file, listeners, kind, issuer, validTo, fingerprint, findings: texts });
     const pressing = texts.filter((text) => PRESSING.test(text));
     for (const text of pressing) this.#warn('certificate-warning', `${names.join(', ')}: ${text} (${file})`);
+  }
+
+  /** Who shows a certificate: a listener that it is for, or all of them. */
+  #listenersOf(names: readonly string[]): string[] {
+    const isForAll = names.some((name) => !name.startsWith('https://'));
+    return this.#secure.map(({ origin }) => origin).filter((origin) => isForAll || names.includes(origin));
   }
 
   #clientTrust(config: TlsConfig, onFault: (error: unknown) => void): Record<string, ClientTrust> {
@@ -335,9 +348,9 @@ function missingCertificate(listener: string): HostError {
   return new HostError('TLS_CERTIFICATE_MISSING', `there is no certificate for ${listener}; ${ways}`);
 }
 
-function handshakeOf(config: TlsConfig): HandshakeSettings {
-  const { minVersion, ciphers, curves, http2 } = config.settings;
-  return { minVersion: minVersion as HandshakeSettings['minVersion'], ciphers, curves, http2 };
+function handshakeOf(settings: TlsConfig['settings']): HandshakeSettings {
+  const { minVersion, maxVersion, ciphers, curves, http2 } = settings;
+  return { minVersion: minVersion as TlsVersion, maxVersion: maxVersion as TlsVersion, ciphers, curves, http2 };
 }
 
 /** Pairs of one name are shown side by side, one of a kind; the first of a kind counts. */
@@ -357,12 +370,12 @@ function groupByName(found: readonly Found[]): TlsCertificate[] {
 
 /** Proves that OpenSSL takes it before a front is told. @throws HostError TLS_CERTIFICATE_INVALID */
 function checkMaterial(handshake: HandshakeSettings, certificates: readonly TlsCertificate[]): void {
-  const { ciphers, curves, minVersion } = handshake;
+  const { ciphers, curves, minVersion, maxVersion } = handshake;
   for (const { names, pairs } of certificates) {
     try {
       tls.createSecureContext({
         cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key),
-        ciphers, ecdhCurve: curves, minVersion,
+        ciphers, ecdhCurve: curves, minVersion, maxVersion,
       });
     } catch (error) {
       const text = `the certificate for ${names.join(', ')}, or tls.ciphers or tls.curves, cannot be used`;

@@ -146,6 +146,9 @@ export class TlsDoor implements Door {
 
   #secured(socket: tls.TLSSocket, mustHaveCertificate: boolean): void {
     const handshake = this.#take(clientKey(socket));
+    // OpenSSL still holds its complaint about a forged signature and would take it for a failure of the next read:
+    // node forgets it when a certificate was asked for.
+    if ((socket.authorizationError as Error | null) !== null) socket.getPeerCertificate();
     // A session that was made without a certificate says "authorized" when it is resumed in TLS 1.3.
     const isAnonymous = mustHaveCertificate && socket.getPeerX509Certificate() === undefined;
     if (handshake === undefined || isAnonymous) socket.destroy();

@@ -4,7 +4,7 @@
 import { constants, createHash } from 'node:crypto';
 import type * as tls from 'node:tls';
 import { assert } from '../base/assert.ts';
-import type { ClientTrust, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
+import type { ClientTrust, HandshakeSettings, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
 
 /** How long a session may be resumed, in s. Tickets die earlier when their keys are replaced. */
 const SESSION_SECONDS = 43_200;
@@ -102,26 +102,28 @@ export class TlsStore {
   optionsFor(origin: string, certificate: TlsCertificate): tls.TlsOptions {
     assert(this.#state !== null, 'who has a certificate has a state');
     const trust = this.trustOf(origin);
+    const handshake = this.#state.ownHandshakes?.[origin] ?? this.#state.handshake;
     return {
-      ...contextOptions(this.#state, certificate, { origin, trust }),
+      ...contextOptions(handshake, certificate, { origin, trust }),
+      ticketKeys: Buffer.from(this.#state.ticketKeys, 'base64'),
       requestCert: trust !== undefined,
       rejectUnauthorized: trust?.mode === 'require',
-      ALPNProtocols: this.#state.handshake.http2 ? PROTOCOLS : PROTOCOLS_HTTP1,
+      ALPNProtocols: handshake.http2 ? PROTOCOLS : PROTOCOLS_HTTP1,
     };
   }
 }
 
 function contextOptions(
-  state: TlsState,
+  handshake: HandshakeSettings,
   certificate: TlsCertificate,
   listener: { origin: string; trust: ClientTrust | undefined },
 ): tls.SecureContextOptions {
-  const { handshake } = state;
   const { trust } = listener;
   return {
     cert: certificate.pairs.map((pair) => pair.cert),
     key: certificate.pairs.map((pair) => pair.key),
     minVersion: handshake.minVersion,
+    maxVersion: handshake.maxVersion ?? 'TLSv1.3',
     ciphers: handshake.ciphers,
     ecdhCurve: handshake.curves,
     // All ciphers of the list are good; the client knows which one its hardware does best.
@@ -130,7 +132,6 @@ function contextOptions(
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     sessionTimeout: SESSION_SECONDS,
     sessionIdContext: sessionContextOf(listener),
-    ticketKeys: Buffer.from(state.ticketKeys, 'base64'),
     ...(trust === undefined ? {} : { ca: trust.authorities }),
     ...(trust === undefined || trust.revocationLists.length === 0 ? {} : { crl: trust.revocationLists }),
   };

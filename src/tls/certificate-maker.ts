@@ -29,6 +29,8 @@ export interface CertificateRequest {
   usages?: readonly ('serverAuth' | 'clientAuth')[];
   /** An authority may sign for nothing but these DNS names, with all below them, and IP networks. */
   permitted?: { names: readonly string[]; networks: readonly { address: string; mask: string }[] };
+  /** Its key usage allows to sign certificates. Default: that of an authority does. */
+  maySign?: boolean;
   /** Default: random. */
   serial?: Buffer;
 }
@@ -89,13 +91,13 @@ function serialNumber(): Buffer {
 }
 
 function extensionsOf(request: CertificateRequest, issuer: Issuer): Buffer[] {
-  const { isAuthority = false, names = [], usages = [], permitted } = request;
+  const { isAuthority = false, maySign = isAuthority, names = [], usages = [], permitted } = request;
   const extensions = [
     extension('2.5.29.14', octets(keyIdentifier(request.key))),
     extension('2.5.29.35', sequence(implicit(0, keyIdentifier(issuer.key)))),
     extension('2.5.29.19', isAuthority ? sequence(TRUE) : sequence(), true),
     // keyCertSign and cRLSign, or digitalSignature and keyEncipherment.
-    extension('2.5.29.15', isAuthority ? bits(Buffer.from([0x06]), 1) : bits(Buffer.from([0xa0]), 5), true),
+    extension('2.5.29.15', maySign ? bits(Buffer.from([0x06]), 1) : bits(Buffer.from([0xa0]), 5), true),
   ];
   if (names.length > 0) extensions.push(extension('2.5.29.17', sequence(...names.map(generalName))));
   if (usages.length > 0) {

@@ -94,6 +94,21 @@ export interface FrontSnapshot {
   memoryBytes?: number;
 }
 
+/** A certificate in use, or a file that cannot be used. */
+export interface CertificateSnapshot {
+  names: string[];
+  file: string;
+  /** Listeners that show it. */
+  listeners: string[];
+  /** Absent, with what follows, when the file cannot be used. */
+  kind?: string;
+  issuer?: string;
+  validTo?: string;
+  fingerprint?: string;
+  /** What its owner should know: errors and warnings. */
+  findings: string[];
+}
+
 export interface HostSnapshot {
   version: string;
   apps: AppSnapshot[];
@@ -112,6 +127,8 @@ export interface HostSnapshot {
   /** The configuration file, and why its latest edit was not taken. */
   configFile?: string;
   configProblem?: string;
+  /** Those of https listeners, in use or refused. */
+  certificates?: readonly CertificateSnapshot[];
   /** What the owner of certificates should know: `shop.example: expires on …`. */
   certificateWarnings?: string[];
 }

@@ -26,9 +26,14 @@ export interface ClientTrust {
   revocationLists: string[];
 }
 
+/** Versions that are spoken. */
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
 /** Settings of the handshake. Ciphers and curves as OpenSSL names them. */
 export interface HandshakeSettings {
-  minVersion: 'TLSv1.2' | 'TLSv1.3';
+  minVersion: TlsVersion;
+  /** Absent: 1.3. */
+  maxVersion?: TlsVersion;
   ciphers: string;
   curves: string;
   /** HTTP/2 is offered. */
@@ -50,6 +55,8 @@ export interface SecureHost {
 /** Everything about TLS. Replaced as a whole; connections that stand are not touched. */
 export interface TlsState {
   handshake: HandshakeSettings;
+  /** By the origin of the listener: those that have settings of their own. */
+  ownHandshakes?: Record<string, HandshakeSettings>;
   /** The first one also serves those who name nobody, unless another one has the name `*`. */
   certificates: TlsCertificate[];
   /** By the origin of the listener, `https://host:port`. Absent: clients are not asked. */
