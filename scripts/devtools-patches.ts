@@ -117,6 +117,30 @@ export const DEVTOOLS_PATCHES: readonly Patch[] = [
     replace: `return !${SETTINGS_HIDDEN}.test(setting.descriptor.name) && Boolean(setting.uiDescriptor.title?.()) &&`,
   },
   {
+    file: 'panels/settings/SettingsScreen.ts',
+    why: 'there are no extensions',
+    find: 'if (category === Common.Settings.SettingCategory.EXTENSIONS) {',
+    replace: 'if (category === Common.Settings.SettingCategory.EXTENSIONS) {\n      return;',
+  },
+  {
+    file: 'panels/profiler/ProfilesPanel.ts',
+    why: 'elements are of web pages',
+    find: /(?<=get profileTypes\(\): ProfileType\[\] \{\s+return Object\.values\(ProfilesPanel\.registry\))/,
+    replace: '.filter(type => type !== ProfilesPanel.registry.detachedElementProfileType)',
+  },
+  {
+    file: 'panels/profiler/HeapSnapshotView.ts',
+    why: 'there are no DOM nodes in Node',
+    find: 'objects and related DOM nodes',
+    replace: 'objects',
+  },
+  {
+    file: 'panels/network/NetworkLogView.ts',
+    why: 'Node tells of requests only where it is asked to when it starts',
+    find: "'Currently recording network activity'",
+    replace: "'Node shows its own requests when started with --experimental-network-inspection (nodeArgs)'",
+  },
+  {
     file: 'panels/timeline/TimelinePanel.ts',
     why: 'the list of shortcuts stays closed until it is asked for',
     find: /(?<='timeline\.user-had-shortcuts-dialog-opened-once', )false/,

@@ -112,6 +112,9 @@ test('a page follows its program into the next session after a changed file, and
   const strip = devtools.page.locator('#slipstream-status');
   await strip.getByText('1 viewer').waitFor();
   assert.match((await strip.textContent()) ?? '', /^connected · shop \[\d+\] · all requests · full1 viewerkill$/);
+  const [above, foot] = [await devtools.page.locator('.root-view').boundingBox(), await strip.boundingBox()];
+  assert.equal(above!.y + above!.height, foot!.y, 'it covers nothing of DevTools');
+  assert.deepEqual(await devtools.panels(), ['Console', 'Sources', 'Network', 'Performance', 'Memory']);
   await devtools.openFile('server.js');
   await devtools.setBreakpoint(2);
   const reloaded = devtools.page.waitForEvent('load');
@@ -168,6 +171,9 @@ test('a heap snapshot, which a worker thread of the page reads, works in its san
   const devtools = await freshProfile();
   t.after(() => devtools.page.context().close());
   await devtools.open(`${host.url}hello/debug/`);
+  await devtools.showPanel('heap-profiler');
+  const kinds = await devtools.page.locator('.profile-launcher-view-content [type=radio]').count();
+  assert.equal(kinds, 3, 'snapshot, timeline, sampling; nothing about elements of pages');
   await devtools.takeHeapSnapshot();
   assert.deepEqual(devtools.consoleErrors(), []);
 });

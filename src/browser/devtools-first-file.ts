@@ -17,9 +17,23 @@ function hasOpenFile(): boolean {
   return (slipstreamStorage.getItem(FILES_SETTING) ?? '[]') !== '[]';
 }
 
-function isPaused(): boolean {
-  const models = SDK.TargetManager.TargetManager.instance().models(SDK.DebuggerModel.DebuggerModel);
-  return models.some((model) => model.isPaused());
+function debuggerModels(): SDK.DebuggerModel.DebuggerModel[] {
+  return SDK.TargetManager.TargetManager.instance().models(SDK.DebuggerModel.DebuggerModel);
+}
+
+/** The file as it was written, where its script has a map that leads to a file of the same name. */
+async function asWritten(file: Workspace.UISourceCode.UISourceCode): Promise<Workspace.UISourceCode.UISourceCode> {
+  const scripts = debuggerModels().flatMap((model) => model.scriptsForSourceURL(file.url()));
+  await Promise.all(scripts.map((script) => script.debuggerModel.sourceMapManager().sourceMapForClientPromise(script)));
+  const files = Workspace.Workspace.WorkspaceImpl.instance().uiSourceCodes();
+  return files.find((other) => other.url() === file.url() && other.contentType().isFromSourceMap()) ?? file;
+}
+
+async function show(file: Workspace.UISourceCode.UISourceCode): Promise<void> {
+  const written = await asWritten(file);
+  if (!hasOpenFile() && !debuggerModels().some((model) => model.isPaused())) {
+    await Common.Revealer.reveal(written, true);
+  }
 }
 
 /** Shows the script `url` as soon as it is known. */
@@ -30,9 +44,7 @@ export function openFirstFile(url: string): void {
   const added = ({ data: file }: { data: Workspace.UISourceCode.UISourceCode }): void => {
     if (file.url() !== url || file.project().type() !== Workspace.Workspace.projectTypes.Network) return;
     workspace.removeEventListener(UISourceCodeAdded, added);
-    setTimeout(() => {
-      if (!hasOpenFile() && !isPaused()) void Common.Revealer.reveal(file, true);
-    }, SETTLE_MS);
+    setTimeout(() => void show(file), SETTLE_MS);
   };
   workspace.addEventListener(UISourceCodeAdded, added);
 }

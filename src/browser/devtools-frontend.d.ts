@@ -80,6 +80,13 @@ declare module 'chrome-devtools-frontend/front_end/core/sdk/sdk.js' {
   export namespace DebuggerModel {
     class DebuggerModel {
       isPaused(): boolean;
+      scriptsForSourceURL(url: string): Script.Script[];
+      sourceMapManager(): { sourceMapForClientPromise(script: Script.Script): Promise<unknown> };
+    }
+  }
+  export namespace Script {
+    interface Script {
+      debuggerModel: DebuggerModel.DebuggerModel;
     }
   }
   export namespace SourceMap {
@@ -127,6 +134,7 @@ declare module 'chrome-devtools-frontend/front_end/models/workspace/workspace.js
   export namespace UISourceCode {
     interface UISourceCode {
       url(): string;
+      contentType(): { isFromSourceMap(): boolean };
       project(): { type(): string };
     }
   }
@@ -134,6 +142,7 @@ declare module 'chrome-devtools-frontend/front_end/models/workspace/workspace.js
     const Events: { readonly UISourceCodeAdded: string };
     const projectTypes: { readonly Network: string };
     interface WorkspaceImpl {
+      uiSourceCodes(): UISourceCode.UISourceCode[];
       addEventListener(type: string, listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
       removeEventListener(type: string, listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
     }

@@ -1,18 +1,20 @@
-// The status strip in the corner of the page: whether the server is there, which program this is, whose requests it
-// gets, what the viewer may do, who else is there, and a way to end it all. The only part that is not DevTools.
+// The status strip at the foot of the page, in a row of its own: whether the server is there, which program this is,
+// whose requests it gets, what the viewer may do, who else is there, and a way to end it all. The only part that is
+// not DevTools.
 
 import type { PageData } from '../wire/poll-messages.ts';
 import type { SeenViewer, SessionSeen, ViewerRole } from '../wire/viewer-messages.ts';
 
 const STYLE = `
-  position: fixed; right: 0; bottom: 0; z-index: 10000; padding: 1px 8px; border-radius: 4px 0 0 0;
-  font: 11px/18px system-ui, sans-serif; color: #fff; pointer-events: none; opacity: .9`;
+  position: fixed; left: 0; right: 0; bottom: 0; z-index: 10000; height: 20px; padding: 0 8px; box-sizing: border-box;
+  display: flex; white-space: pre; font: 11px/20px system-ui, sans-serif; color: #fff`;
+const PROGRAM_STYLE = 'flex: auto; overflow: hidden; text-overflow: ellipsis';
 const LIST_STYLE = `
   position: fixed; right: 4px; bottom: 24px; z-index: 10000; margin: 0; padding: 6px 10px; border-radius: 4px;
   font: 11px/20px system-ui, sans-serif; color: #fff; background: #3c4043; list-style: none`;
 const BUTTON_STYLE = `
   font: inherit; color: inherit; background: none; border: 0; padding: 0; margin-left: 8px;
-  text-decoration: underline; cursor: pointer; pointer-events: auto`;
+  text-decoration: underline; cursor: pointer`;
 const CALM_COLOUR = '#3c4043';
 const AWAY_COLOUR = '#b3261e';
 const OPEN_COLOUR = '#b06000';
@@ -58,7 +60,8 @@ export class StatusStrip {
     this.#kill.href = new URL('?kill', document.baseURI).href;
     this.#kill.target = '_blank';
     this.#kill.title = 'Ends the debugger';
-    this.#kill.style.cssText = 'color: inherit; pointer-events: auto; margin-left: 8px';
+    this.#kill.style.cssText = 'color: inherit; margin-left: 8px';
+    this.#program.style.cssText = PROGRAM_STYLE;
     this.#element.append(this.#state, this.#program, this.#people);
     if (data.role === 'full') this.#element.append(this.#kill);
     this.show('connecting');
