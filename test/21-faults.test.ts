@@ -2,13 +2,14 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import * as tls from 'node:tls';
 import { FAULT_APP, faultRound, openFiles, untilServed, type Victim } from './fault-round.ts';
 import { startHost } from './host-fixture.ts';
-import { get, until } from './http-client.ts';
+import { get, isAlive, until } from './http-client.ts';
 import { made } from './made-certificates.ts';
 
 const REQUESTS = 500;
@@ -42,6 +43,24 @@ test('a killed host hangs no request and leaves no process', async () => {
     // Fails when a process is left.
     await host.stop();
   }
+});
+
+test('nobody is killed because a program says so: a front without a host ends what the host started', async (t) => {
+  const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+  t.after(() => bystander.kill('SIGKILL'));
+  const host = await startHost({
+    files: {
+      'liar/server.js': `Object.defineProperty(process, 'pid', { value: ${bystander.pid} });
+        require('node:http').createServer((request, response) => response.end('fine')).listen(0);`,
+    },
+  });
+  t.after(() => host.stop());
+  assert.equal((await get(`${host.url}liar/`)).text, 'fine');
+  const front = host.processes().find(({ role }) => role === 'front')!.pid;
+  process.kill(host.pid, 'SIGKILL');
+  await until('the end of the front', () => (isAlive(front) ? undefined : true));
+  assert.equal(bystander.exitCode ?? bystander.signalCode, null);
+  assert.equal(isAlive(bystander.pid!), true);
 });
 
 test('an app that writes too much, too little or another protocol costs only that exchange', async (t) => {

@@ -10,4 +10,6 @@ test('a wish is the word alone, in any case and in pieces', () => {
   for (const text of ['recycled', 're cycle', 'GET / HTTP/1.1', ' '.repeat(64), 'recyclerecycle']) {
     assert.equal(readWish(text), 'other', JSON.stringify(text));
   }
+  // Hours, were it looked at.
+  assert.equal(readWish(`x${' '.repeat(10_000_000)}x`), 'other');
 });

@@ -11,6 +11,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 
 const WORD = 'recycle';
+/** The word and blanks around it are shorter. */
+const TEXT_MAX = 64;
 /** Connections of one app. A process may keep one open from its start. */
 const CONNECTIONS_MAX = 512;
 
@@ -34,9 +36,11 @@ interface Place {
 
 /** What the bytes received so far are. Whoever wishes again on the same connection may end lines. */
 export function readWish(text: string): 'wish' | 'incomplete' | 'other' {
+  // Before anything looks at it: a long text of blanks would take long.
+  if (text.length >= TEXT_MAX) return 'other';
   const word = text.replace(/^[\s\0]+|[\s\0]+$/g, '').toLowerCase();
   if (word === WORD) return 'wish';
-  return text.length < 64 && WORD.startsWith(word) ? 'incomplete' : 'other';
+  return WORD.startsWith(word) ? 'incomplete' : 'other';
 }
 
 /** See the head of this file. */

@@ -9,6 +9,10 @@ import { bindErrno } from './listen-origin.ts';
 import type { UserSockets } from './user-sockets.ts';
 
 const HELLO_TIMEOUT_MS = 5000;
+/** Lines that wait for their answers: a process asks one after the other. */
+const LINES_WAITING_MAX = 100;
+/** Answers that a process leaves unread, in bytes. */
+const UNREAD_BYTES_MAX = 1_048_576;
 
 /** Who a process says it is. */
 export interface Joiner {
@@ -31,6 +35,7 @@ export class JoinConnection {
   #from: Joiner | null = null;
   #text = '';
   #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(
     socket: net.Socket,
@@ -56,12 +61,16 @@ export class JoinConnection {
     for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
+      this.#waiting += 1;
+      if (this.#waiting > LINES_WAITING_MAX) return void this.socket.destroy();
       this.#last = this.#last.then(() => this.#answer(line));
     }
     if (this.#text.length > JOIN_LINE_BYTES_MAX) this.socket.destroy();
   }
 
   async #answer(line: string): Promise<void> {
+    this.#waiting -= 1;
+    if (this.socket.writableLength > UNREAD_BYTES_MAX) this.socket.destroy();
     if (this.socket.destroyed) return;
     const reply = await this.#replyTo(line);
     if (!this.socket.destroyed) this.socket.write(`${JSON.stringify(reply)}\n`);
@@ -126,6 +135,6 @@ function isPlace(value: unknown): value is ClaimPlace {
   if (place?.['kind'] === 'prefix') return typeof place['prefix'] === 'string';
   const { kind, port, address, isSecure } = place ?? {};
   const isPort = Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
-  const isAddress = address === '' || net.isIP(String(address)) !== 0;
+  const isAddress = typeof address === 'string' && (address === '' || net.isIP(address) !== 0);
   return kind === 'port' && isPort && isAddress && typeof isSecure === 'boolean';
 }

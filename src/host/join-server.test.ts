@@ -141,7 +141,9 @@ test('what is no request is refused, and the connection goes on', async (t) => {
   const { ask } = await dial(t, path);
   const bad = [
     '{', 'null', '[]', '{"kind":"claim"}', { ...CLAIM, place: { ...CLAIM.place, port: 70_000 } },
-    { ...CLAIM, place: { ...CLAIM.place, address: 'name' } }, { ...CLAIM, place: { ...CLAIM.place, isSecure: 1 } },
+    { ...CLAIM, place: { ...CLAIM.place, address: 'name' } },
+    { ...CLAIM, place: { ...CLAIM.place, address: ['127.0.0.1'] } },
+    { ...CLAIM, place: { ...CLAIM.place, isSecure: 1 } },
     CLAIM, { ...HELLO, pid: 'x' },
   ];
   for (const request of bad) {
@@ -162,4 +164,8 @@ test('the socket is for our user only, and a line without an end is cut', async 
   socket.on('error', () => {});
   socket.write('x'.repeat(70_000));
   await once(socket, 'close');
+  const { socket: hasty } = await dial(t, path);
+  hasty.on('error', () => {});
+  hasty.write('\n'.repeat(1000));
+  await once(hasty, 'close');
 });

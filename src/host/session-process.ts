@@ -160,9 +160,10 @@ export class SessionProcesses {
 
   start(request: SessionRequest): SessionProcess {
     const id = `session-${this.#next++}`;
-    const expected = { id, group: request.group, key: randomBytes(24).toString('base64url') };
+    const expected: ExpectedProcess = { id, group: request.group, key: randomBytes(24).toString('base64url') };
     this.#options.expect(expected);
     const proxy = this.#spawn(request, expected.key, id);
+    if (proxy.pid !== 0) this.#options.expect(Object.assign(expected, { pid: proxy.pid }));
     const { group, appPath } = request;
     const running = this.#run(proxy, { id, expected, group, appPath });
     const ready = new Promise<void>((resolve, reject) => {

@@ -90,6 +90,45 @@ test('a registration with prefixes is refused, the link stays', () =>
     await app.frame(LINK.PONG);
   }));
 
+test('frames of another shape end the link, and nothing else', () =>
+  withFront({}, async ({ join, client, socketPath }) => {
+    for (const hello of ['null', '[]', '"x"', '{"version":1,"key":"key-p2","pid":{}}']) {
+      const rude = new FakeProcess(socketPath);
+      rude.writer.bytes(LINK.HELLO, 0, Buffer.from(hello));
+      await rude.closed;
+    }
+    const frames: [type: number, payload: string][] = [
+      [LINK.REGISTER, 'null'], [LINK.REGISTER, '{}'], [LINK.REGISTER, '{"id":1,"prefixes":null}'],
+      [LINK.UNREGISTER, 'null'], [LINK.PURGE, 'null'], [LINK.PURGE, '{"id":"long"}'],
+    ];
+    for (const [type, payload] of frames) {
+      const rude = await join();
+      rude.writer.bytes(type, 0, Buffer.from(payload));
+      await rude.closed;
+    }
+    const rude = await join();
+    const browser = client();
+    browser.get('/');
+    rude.writer.bytes(LINK.META, (await rude.request()).channel, Buffer.from('null'));
+    await rude.closed;
+    await browser.until('502');
+    const app = await join();
+    const other = client();
+    other.get('/');
+    app.answer((await app.request()).channel, 'still here');
+    await other.until('still here');
+  }));
+
+test('a process that asks on and on and reads nothing is hung up on', () =>
+  withFront({}, async ({ join }) => {
+    const app = await join();
+    app.socket.pause();
+    const pings = Buffer.alloc(9 * 1000);
+    for (let at = 4; at < pings.length; at += 9) pings[at] = LINK.PING;
+    while (!app.socket.destroyed) await new Promise((resolve) => app.socket.write(pings, resolve));
+    await app.closed;
+  }));
+
 test('a frame over the limit ends the link', () =>
   withFront({}, async ({ join, events }) => {
     const app = await join();

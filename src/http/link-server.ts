@@ -3,7 +3,6 @@
 
 import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
-import { AssertionFailure } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
@@ -16,6 +15,13 @@ import { LinkUpstream, type LinkObserver } from './link-upstream.ts';
 
 /** How long a process may take to say who it is. */
 export const HELLO_TIMEOUT_MS = 5000;
+
+/** Most links of one socket: a process has one, each worker of a cluster too. */
+const LINKS_MAX = 4096;
+/** Most servers of one process. */
+const REGISTRATIONS_MAX = 10_000;
+/** A process that asks this often without reading an answer is hung up on. */
+const ANSWERS_UNREAD_MAX = 10_000;
 
 /** Only our user may dial. */
 const SOCKET_MODE = 0o600;
@@ -53,6 +59,8 @@ class LinkConnection {
   #writer: FrameWriter;
   #reader: FrameReader;
   #peer: Peer;
+  /** Answers to control frames since all that was written had been read. */
+  #answersUnread = 0;
 
   constructor(socket: net.Socket, options: { host: LinkHost; clock: Clock; log: Log }) {
     this.#socket = socket;
@@ -77,8 +85,7 @@ class LinkConnection {
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      if (error instanceof AssertionFailure) throw error;
-      if (!(error instanceof HostError) && !(error instanceof SyntaxError)) throw error;
+      if (!(error instanceof HostError)) throw error;
       this.#log.warn('link-broken', { code: 'LINK_FRAME_INVALID', message: messageOf(error) });
       this.#socket.destroy();
     }
@@ -116,6 +123,7 @@ class LinkConnection {
       this.#refuse({ code: 'LINK_REFUSED', message: 'joining is not configured' });
       return;
     }
+    if (!Number.isSafeInteger(hello.pid)) throw invalid('HELLO without a pid');
     const process = this.#host.processOf(hello.key);
     if (process === null) {
       this.#refuse({ code: 'LINK_REFUSED', message: 'the key of the process is not known' });
@@ -133,6 +141,8 @@ class LinkConnection {
   }
 
   #onControl(peer: Peer & { kind: 'known' }, type: number, payload: Buffer): void {
+    this.#answersUnread = this.#socket.writableLength === 0 ? 0 : this.#answersUnread + 1;
+    if (this.#answersUnread > ANSWERS_UNREAD_MAX) throw invalid(`${ANSWERS_UNREAD_MAX} answers are unread`);
     switch (type) {
       case LINK.REGISTER:
         this.#register(peer, decodeJson<Registration>(payload, 0, payload.length));
@@ -160,17 +170,20 @@ class LinkConnection {
 
   #register(peer: Peer & { kind: 'known' }, registration: Registration): void {
     const { id, prefixes } = registration;
+    if (!Number.isSafeInteger(id) || !Array.isArray(prefixes)) throw invalid('REGISTER of another shape');
     if (prefixes.length > 0) {
       const message = 'joining is not configured: a hosted process serves the prefixes of its app';
       this.#writer.json(LINK.REFUSED, 0, { code: 'LINK_REFUSED', message, id } satisfies Refusal);
       return;
     }
+    if (peer.registrations.size >= REGISTRATIONS_MAX) throw invalid(`more than ${REGISTRATIONS_MAX} servers`);
     peer.registrations.add(id);
     this.#writer.json(LINK.REGISTERED, 0, { id });
     if (peer.registrations.size === 1) this.#host.ready(peer.process, peer.link, peer.pid);
   }
 
   #purge(peer: Peer & { kind: 'known' }, { id, target, isRecursive, tag }: Purging): void {
+    if (!Number.isSafeInteger(id)) throw invalid('PURGE without a number');
     const purge: CachePurge = {
       ...(typeof target === 'string' ? { target } : {}),
       ...(typeof tag === 'string' ? { tag } : {}),
@@ -206,6 +219,7 @@ export class LinkServer {
   async listen(path: string, uid?: number): Promise<void> {
     removeStaleSocket(path);
     const server = net.createServer((socket) => this.#accept(socket));
+    server.maxConnections = LINKS_MAX;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
         reject(new HostError('LISTEN_FAILED', `cannot listen on ${path}: ${error.message}`, { cause: error }));
@@ -234,6 +248,10 @@ export class LinkServer {
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
   }
+}
+
+function invalid(message: string): HostError {
+  return new HostError('LINK_FRAME_INVALID', message);
 }
 
 function removeStaleSocket(path: string): void {

@@ -163,6 +163,27 @@ test('a process that sends more than its credit is reset', () => {
   assert.equal(channel.state, 'gone');
 });
 
+test('a process makes itself no credit, and gives no more than it took', () => {
+  const { sent, open, frame } = makeLink();
+  const { channel, owner } = open();
+  channel.request(REQUEST, ORIGIN);
+  frame(LINK.END, channel);
+  frame(LINK.DATA, channel, Buffer.alloc(CREDIT_WINDOW_BYTES));
+  assert.equal(owner.bytes, 0, 'nobody waits for it');
+  channel.request(REQUEST, ORIGIN);
+  frame(LINK.DATA, channel, Buffer.alloc(CREDIT_WINDOW_BYTES));
+  frame(LINK.DATA, channel, Buffer.alloc(1));
+  assert.equal(owner.bytes, CREDIT_WINDOW_BYTES);
+  assert.deepEqual(owner.heard, ['ended', `reset ${RESET_REASON.LIMIT}`]);
+  const other = open().channel;
+  other.request(REQUEST, ORIGIN);
+  sent();
+  for (let count = 0; count < 3; count++) frame(LINK.CREDIT, other, number(0xffff_ffff));
+  other.data(Buffer.alloc(CREDIT_WINDOW_BYTES + 1));
+  assert.equal(dataBytes(sent()), CREDIT_WINDOW_BYTES);
+  assert.equal(other.isFull, true);
+});
+
 test('LAST is DATA and END', () => {
   const { open, frame } = makeLink();
   const { channel, owner } = open();

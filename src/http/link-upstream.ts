@@ -146,18 +146,16 @@ export class Channel {
 
   /** A DATA frame came. */
   onData(buffer: Buffer, start: number, end: number): void {
-    if (this.#state === 'idle') {
-      // Behind its END: nobody waits for it, but the credit is conserved.
-      this.consumed(end - start);
-      return;
-    }
     this.#appCredit -= end - start;
     if (this.#appCredit < 0) {
       this.link.writer.number(LINK.RESET, this.id, RESET_REASON.LIMIT);
       this.onReset(RESET_REASON.LIMIT);
-      return;
+    } else if (this.#state === 'idle') {
+      // Behind its END: nobody waits for it, but the credit is conserved.
+      this.consumed(end - start);
+    } else {
+      this.#owner.channelData(buffer, start, end);
     }
-    this.#owner.channelData(buffer, start, end);
   }
 
   /** An END frame came. */
@@ -175,7 +173,8 @@ export class Channel {
 
   /** A CREDIT frame came. */
   onCredit(bytes: number): void {
-    this.#credit += bytes;
+    // Conserved: a process that gives more than it took would make us keep for it what it does not read.
+    this.#credit = Math.min(CREDIT_WINDOW_BYTES, this.#credit + bytes);
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = NOTHING;

@@ -15,9 +15,8 @@ const ORPHAN_DRAIN_MS = 1000;
 const ORPHAN_KILL_MS = 3500;
 
 const asks = new Map<number, (decision: Decision) => void>();
+/** Processes that the host started, as it told them: what a process says of itself is no reason to kill. */
 const pids = new Map<string, number>();
-/** Processes that somebody else ends. */
-const kept = new Set<string>();
 let nextAsk = 1;
 
 function send(message: FrontToHost): void {
@@ -37,11 +36,7 @@ function createLinkedFront(log: Log): Front {
           asks.set(ask, resolve);
           send({ kind: 'ask', ask, group, prefix, request });
         }),
-      ready(id, pid) {
-        // A process that somebody else started is not ours to end.
-        if (!id.startsWith('joined:') && !kept.has(id)) pids.set(id, pid);
-        send({ kind: 'ready', process: id, pid });
-      },
+      ready: (id, pid) => send({ kind: 'ready', process: id, pid }),
       unready: (id) => send({ kind: 'unready', process: id }),
       unlinked(id) {
         send({ kind: 'unlinked', process: id });
@@ -89,10 +84,9 @@ async function exitAsOrphan(front: Front): Promise<void> {
 }
 
 function notePid({ id, pid, isKept }: ExpectedProcess): void {
-  if (isKept === true) {
-    kept.add(id);
-    pids.delete(id);
-  } else if (pid !== undefined) pids.set(id, pid);
+  // Somebody else ends those that are kept.
+  if (isKept === true) pids.delete(id);
+  else if (pid !== undefined) pids.set(id, pid);
 }
 
 function killGroup(pid: number): void {
@@ -138,7 +132,6 @@ function receive(front: Front, message: HostToFront, handle: unknown): void {
       break;
     case 'forget':
       pids.delete(message.process);
-      kept.delete(message.process);
       front.forget(message.process);
       break;
     case 'failed':

@@ -33,6 +33,7 @@
 // bytes off the wire, or throws them away, gives credit back, so it is conserved over the exchanges of a
 // channel. Receivers give it in portions of at least half a window.
 
+import { HostError } from '../base/host-error.ts';
 import type { CachePurge } from './cache-messages.ts';
 import type { FrameWriter } from './frame.ts';
 
@@ -252,7 +253,17 @@ export function decodeEnd(buffer: Buffer, start: number, end: number): string[] 
   return start === end ? [] : buffer.toString('latin1', start, end).split('\0');
 }
 
-/** The JSON payload of a control frame. The peer is ours and was checked at HELLO. */
+/**
+ * The JSON payload of a frame, an object. Its members are what the peer says they are: a front, whose peers are
+ * programs of any user, checks each that it uses. @throws HostError LINK_FRAME_INVALID
+ */
 export function decodeJson<Message>(buffer: Buffer, start: number, end: number): Message {
-  return JSON.parse(buffer.toString('utf8', start, end)) as Message;
+  let message: unknown;
+  try {
+    message = JSON.parse(buffer.toString('utf8', start, end));
+  } catch (error) {
+    throw new HostError('LINK_FRAME_INVALID', 'the payload of a frame is not JSON', { cause: error });
+  }
+  if (typeof message === 'object' && message !== null && !Array.isArray(message)) return message as Message;
+  throw new HostError('LINK_FRAME_INVALID', 'the payload of a frame is not an object');
 }
