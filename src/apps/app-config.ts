@@ -50,6 +50,12 @@ export const APP_SETTINGS = {
     type: 'boolean', default: true,
     text: 'Start new processes when a watched file changes; they take over when they listen.',
   },
+  recycleMode: {
+    type: 'choice', default: 'beside', choices: ['beside', 'replace', 'lazy'],
+    text:
+      'How new processes take over: `beside` the old ones, when they listen; `replace`, when the old ones are gone, '
+      + 'for apps that cannot run twice, while requests wait; `lazy`, after a change at the next request, as iisnode.',
+  },
   memoryMbMax: {
     type: 'integer', default: 0, min: 0, max: 1_048_576, unit: 'MiB',
     text: 'Resident memory of one process above which new processes take over; 0 is no limit.',

@@ -13,6 +13,7 @@ import { HostError, messageOf } from '../base/host-error.ts';
 import { unreachable } from '../base/assert.ts';
 import type { Readable } from 'node:stream';
 import type { Command, CommandOptions } from './app-command.ts';
+import type { App } from './app-config.ts';
 import type { ProcessEffect, ProcessEvent, ProcessState } from './process-state.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -286,6 +287,8 @@ export class AppProcess {
         return this.#setDeadline(isPatient ? undefined : LINK_TIMEOUT_MS);
       case 'deadline-start':
         return this.#setDeadline(isPatient ? undefined : settings.startTimeoutMs);
+      case 'deadline-patient':
+        return this.#setDeadline(isPatient ? undefined : patienceMs(settings));
       case 'deadline-drain':
         return this.#setDeadline(settings.gracefulShutdownTimeoutMs);
       case 'deadline-kill':
@@ -303,6 +306,11 @@ export class AppProcess {
       (error: unknown) => log.warn('drain-failed', { process: this.id, reason: messageOf(error) }),
     );
   }
+}
+
+/** Others finish what they have and are ended; then it is as at any start. */
+function patienceMs({ gracefulShutdownTimeoutMs, startTimeoutMs }: App['settings']): number {
+  return gracefulShutdownTimeoutMs + KILL_AFTER_MS + startTimeoutMs;
 }
 
 async function exitOf(child: ChildLike): Promise<{ code: number | null; signal: string | null }> {

@@ -173,8 +173,10 @@ class AppRoom implements Apps {
       pools: () => this.#pools.values(),
       requestCounts: async () => (await front.requestCounts?.()) ?? new Map<string, RequestCounts>(),
     });
+    const onPortWanted = (group: string, pid: number, holders: readonly number[]): boolean =>
+      this.#pools.get(group)?.succession.mayWaitForPort(pid, holders) ?? false;
     const onWish = (group: string): void => void this.#pools.get(group)?.reload('its own wish');
-    this.#wishes = folder === undefined ? undefined : new RecycleWishes({ folder, clock, log, onWish });
+    this.#wishes = folder === undefined ? undefined : new RecycleWishes({ folder, clock, log, onWish, onPortWanted });
     // The host may end without `stop`: an uncaught error, process.exit.
     process.on('exit', this.#onExit);
   }
@@ -360,6 +362,7 @@ class AppRoom implements Apps {
       launch: (...about) => this.#launch(...about),
       rediscover: (app) => rediscoverApp(app, this.#options.settings),
       failed: (name, failure) => front.failed(name, failure),
+      shelve: (process) => void front.retire(process.id),
       debuggeeOutdated: (app) => front.debuggeeOutdated?.(app.path),
       altered: (app) => {
         if (app === undefined) this.#remove(group);

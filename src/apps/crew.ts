@@ -59,6 +59,19 @@ export class Crew {
     this.next = undefined;
   }
 
+  /**
+   * The process with this pid, if some of `holders` are of another generation: of two generations one goes. Those of
+   * its own stay beside it, and so does one aside.
+   */
+  waiterWith(pid: number, holders: readonly number[]): AppProcess | undefined {
+    const process = this.all.find((one) => one.pid === pid);
+    if (process === undefined || process === this.aside) return undefined;
+    if (this.leaving.has(process)) return process;
+    const own = [this.regular, this.next].find((set) => set?.has(process)) ?? new Set();
+    const others = this.all.filter((one) => one !== process && one !== this.aside && !own.has(one));
+    return others.some((one) => one.pid !== undefined && holders.includes(one.pid)) ? process : undefined;
+  }
+
   /** All but the debuggee finish what they have and go. */
   retireRegular(): void {
     const old = [...this.regular, ...(this.next ?? [])];

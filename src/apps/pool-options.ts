@@ -37,6 +37,8 @@ export interface PoolOptions {
   launch(app: App, changed: OnProcessChanged, debug?: DebugOptions, adopted?: AdoptedProcess): AppProcess;
   /** The requests that wait for the app get this. */
   failed(group: string, failure: Failure): void;
+  /** The process lives on, without further requests. */
+  shelve(process: AppProcess): void;
   /** Files changed that the debuggee of the app was started with. */
   debuggeeOutdated?(app: App): void;
   /** The app as its folder is now; undefined: it is no app any more. */

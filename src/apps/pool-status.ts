@@ -12,13 +12,15 @@ import type { Failure } from '../wire/front-messages.ts';
 export interface PoolFacts {
   app: App;
   crew: Crew;
+  /** New processes start when the old ones are gone. */
+  isReplacing: boolean;
   restarts: Pick<StartPacer, 'isWaiting' | 'isLooping'>;
   pause: Pause['kind'];
   losses: number;
   lastFailure: Failure | undefined;
 }
 
-function stateOf({ crew, restarts, pause, lastFailure }: PoolFacts): AppStatus['state'] {
+function stateOf({ crew, isReplacing, restarts, pause, lastFailure }: PoolFacts): AppStatus['state'] {
   if (crew.debuggee !== undefined) return 'debug';
   switch (pause) {
     case 'stopped':
@@ -31,7 +33,7 @@ function stateOf({ crew, restarts, pause, lastFailure }: PoolFacts): AppStatus['
   }
   if (crew.isServing) return 'ready';
   if (restarts.isLooping) return 'crash-loop';
-  if (crew.hasLive || restarts.isWaiting) return 'starting';
+  if (crew.hasLive || restarts.isWaiting || isReplacing) return 'starting';
   return lastFailure === undefined ? 'idle' : 'failed';
 }
 

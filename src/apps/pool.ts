@@ -4,12 +4,12 @@
 
 import { AppFiles, CONFIG_FILES } from './app-files.ts';
 import { processCount } from './app-config.ts';
+import { Callers } from './callers.ts';
 import { Crew } from './crew.ts';
 import { DebuggeeWait } from './debuggee-wait.ts';
 import { isSameApp } from './discover.ts';
 import { isLive } from './process-state.ts';
-import { RecyclePacer, StartPacer } from './pacer.ts';
-import { Outcome } from './outcome.ts';
+import { StartPacer } from './pacer.ts';
 import { PauseGate } from './pause.ts';
 import { debuggeeOf, openLive } from './pool-options.ts';
 import { poolStatus } from './pool-status.ts';
@@ -17,6 +17,7 @@ import { crashLoopFailure, failureOf, lossOf, unusableFailure } from './process-
 import { afterChange } from './recycle-policy.ts';
 import { STEADY_MS } from './restart-policy.ts';
 import { absentFailure, stoppedFailure } from './start-failure.ts';
+import { Succession } from './succession.ts';
 import { HostError } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
 import type { DebugOptions } from './app-command.ts';
@@ -30,23 +31,17 @@ import type { Failure } from '../wire/front-messages.ts';
 
 /** See the head of this file. */
 export class Pool {
-  /** Tells the end of a start or a recycling: the failure, if it is one. */
-  readonly outcome = new Outcome<Failure | undefined>();
   #app: App;
   #options: PoolOptions;
   #files: AppFiles;
   readonly #crew = new Crew();
-  /** The front waits for `ready` or `failed`. */
-  #isAsked = false;
+  readonly #callers: Callers;
   /** It is being looked up whether the files are still those that failed. */
   #isChecking = false;
   #isStopped = false;
-  /** Files changed after the latest start, and new processes should meet them. */
-  #isOutdated = false;
-  #lastFailure: Failure | undefined;
   readonly #gate = new PauseGate();
   #restarts: StartPacer;
-  #recycles: RecyclePacer;
+  readonly succession: Succession;
   #losses = 0;
   #debuggeeWait: DebuggeeWait;
   readonly #onChanged: OnProcessChanged = (process, from) => this.#changed(process, from);
@@ -54,11 +49,27 @@ export class Pool {
   constructor(app: App, options: PoolOptions) {
     this.#app = app;
     this.#options = options;
+    this.#callers = new Callers(options);
     const { clock, log } = options;
     this.#restarts = new StartPacer(clock);
-    this.#recycles = new RecyclePacer(clock);
+    this.succession = new Succession({
+      options,
+      crew: this.#crew,
+      callers: this.#callers,
+      restarts: this.#restarts,
+      app: () => this.#app,
+      isStopped: () => this.#isStopped,
+      refresh: () => this.#refresh(),
+      fill: (set) => this.#fill(set),
+      refill: () => this.#refill(),
+    });
     this.#debuggeeWait = new DebuggeeWait(clock);
     this.#files = new AppFiles({ app, clock, log, onChange: (paths) => this.#filesChanged(paths) });
+  }
+
+  /** See {@link Callers}. */
+  get outcome(): Callers['outcome'] {
+    return this.#callers.outcome;
   }
 
   get app(): App {
@@ -76,12 +87,13 @@ export class Pool {
 
   /** A request waits for the app. Does nothing while an answer is on its way. */
   activate(): void {
-    if (this.#isStopped) return this.#answer(stoppedFailure(this.#app.name));
-    this.#isAsked = true;
+    if (this.#isStopped) return this.#callers.answer(this.#app, stoppedFailure(this.#app.name));
+    this.#callers.isAsked = true;
     if (this.#isPausedNow()) return;
     if (this.#debuggeeWait.isOn) return;
+    if (this.succession.activate()) return;
     const isWaiting = this.#restarts.isWaiting && !this.#restarts.isLooping;
-    if (this.#crew.hasLive || isWaiting || this.#isChecking) return;
+    if (this.#crew.hasLive || isWaiting || this.#isChecking || this.succession.isReplacing) return;
     if (this.#restarts.hasFailed && this.#restarts.waitMs > 0) void this.#answerOrStart();
     else this.#startAll();
   }
@@ -130,7 +142,8 @@ export class Pool {
   status(): AppStatus {
     return poolStatus({
       app: this.#app, crew: this.#crew, restarts: this.#restarts, pause: this.#gate.kind,
-      losses: this.#losses, lastFailure: this.#lastFailure,
+      isReplacing: this.succession.isReplacing,
+      losses: this.#losses, lastFailure: this.#callers.lastFailure,
     });
   }
 
@@ -140,7 +153,7 @@ export class Pool {
     this.#gate.set('none');
     this.#restarts.forget();
     this.#restarts.cancel();
-    if (this.#isPausedNow() || this.#crew.debuggee !== undefined) return;
+    if (this.#isPausedNow() || this.#crew.debuggee !== undefined || this.succession.isReplacing) return;
     if (this.#crew.situation === 'idle') this.#startAll();
     else this.#refill();
   }
@@ -154,19 +167,18 @@ export class Pool {
   /** New processes take over from the old ones. False when none runs, or a debuggee has the app. */
   reload(reason: string): boolean {
     const situation = this.#crew.situation;
+    if (this.succession.isReplacing) return true;
     if (this.#isStopped || situation === 'idle' || situation === 'debug') return false;
     this.#options.log.info('app-reload', { app: this.#app.name, reason });
     this.#restarts.forget();
-    if (situation === 'serving') {
-      this.#recycles.cancel();
-      this.#recycle();
-    } else this.#isOutdated = true;
+    if (situation === 'serving') this.succession.recycleNow();
+    else this.succession.isOutdated = true;
     return true;
   }
 
   /** Lets the processes go until the next request, if they all serve and nobody waits. */
   rest(): void {
-    if (this.#isStopped || this.#crew.situation !== 'serving' || this.#isAsked) return;
+    if (this.#isStopped || this.#crew.situation !== 'serving' || this.#callers.isAsked) return;
     this.#options.log.info('app-idle', { app: this.#app.name });
     this.#goIdle();
     this.#crew.retireRegular();
@@ -179,7 +191,7 @@ export class Pool {
 
   /** Nobody waits any more. */
   deactivate(): void {
-    this.#isAsked = false;
+    this.#callers.isAsked = false;
   }
 
   /** The app is gone: its processes finish what they have and go; none is started again. */
@@ -205,8 +217,8 @@ export class Pool {
     if (this.#isStopped) return false;
     this.#isStopped = true;
     this.#goIdle();
-    if (this.#isAsked) this.#answer(failure);
-    this.#tellOutcome(failure);
+    if (this.#callers.isAsked) this.#callers.answer(this.#app, failure);
+    this.outcome.tell(failure);
     return true;
   }
 
@@ -218,14 +230,9 @@ export class Pool {
     if (this.#gate.isNew()) this.#options.log.info('app-pause', { app, pause: this.#gate.kind });
     this.#goIdle();
     this.#crew.retireAll();
-    if (this.#isAsked) this.#answer(failure);
-    this.#tellOutcome(failure);
+    if (this.#callers.isAsked) this.#callers.answer(this.#app, failure);
+    this.outcome.tell(failure);
     return true;
-  }
-
-  #tellOutcome(failure: Failure | undefined): void {
-    // One that is out of date already is followed by another.
-    if (failure !== undefined || !this.#isOutdated) this.outcome.tell(failure);
   }
 
   /** Within the back-off: a start only if the files are others than those that failed. */
@@ -233,12 +240,9 @@ export class Pool {
     this.#isChecking = true;
     const isChanged = await this.#files.isChanged();
     this.#isChecking = false;
-    if (this.#isStopped || this.#crew.hasLive || !this.#isAsked) return;
-    const wait = this.#restarts.waitMs;
+    if (this.#isStopped || this.#crew.hasLive || !this.#callers.isAsked) return;
     if (isChanged) this.#restarts.forget();
-    else if (wait > 0 && this.#lastFailure !== undefined) {
-      return this.#answer({ ...this.#lastFailure, retryAfterSeconds: Math.ceil(wait / 1000) });
-    }
+    else if (this.#callers.answerAgain(this.#app, this.#restarts.waitMs)) return;
     this.#startAll();
   }
 
@@ -260,12 +264,12 @@ export class Pool {
     const failure = this.#refresh();
     if (this.#isStopped) return;
     if (failure !== undefined) {
-      this.#noteFailure('app-start-failed', failure);
-      this.#answer(failure);
+      this.#callers.note(this.#app, 'app-start-failed', failure);
+      this.#callers.answer(this.#app, failure);
       this.#goIdle();
       return;
     }
-    this.#isOutdated = false;
+    this.succession.begin();
     this.#fill(this.#crew.regular);
     this.#files.open();
   }
@@ -279,19 +283,8 @@ export class Pool {
 
   #refill(): void {
     const situation = this.#crew.situation;
+    if (this.succession.isShelved) return;
     if (situation === 'starting' || situation === 'serving') this.#fill(this.#crew.regular);
-  }
-
-  #answer(failure: Failure): void {
-    this.#isAsked = false;
-    this.#options.failed(this.#app.group, failure);
-  }
-
-  #noteFailure(event: string, failure: Failure): void {
-    this.#lastFailure = failure;
-    const { code, message } = failure;
-    this.#options.log.warn(event, { app: this.#app.name, code, reason: message });
-    this.#tellOutcome(failure);
   }
 
   #goIdle(): void {
@@ -301,20 +294,21 @@ export class Pool {
 
   #cancelTimers(): void {
     this.#restarts.cancel();
-    this.#recycles.cancel();
+    this.succession.cancel();
   }
 
   #changed(process: AppProcess, from: ProcessState): void {
     if (process.state.kind === 'ended') this.#crew.forgetEnded(process);
     if (this.#isStopped) return;
+    if (this.succession.isOldGone) this.#startAll();
     if (process === this.#crew.debuggee) this.#debuggeeChanged(process);
-    else if (this.#crew.next?.has(process)) this.#nextChanged(process, this.#crew.next, from);
+    else if (this.#crew.next?.has(process)) this.succession.changed(process, this.#crew.next, from);
     else if (this.#crew.regular.has(process)) this.#regularChanged(process, from);
   }
 
   #regularChanged(process: AppProcess, from: ProcessState): void {
     if (process.state.kind === 'ready') {
-      this.#isAsked = false;
+      this.#callers.isAsked = false;
       if (from.kind === 'starting') this.#regularStarted(process);
     }
     if (isLive(process.state)) return;
@@ -323,7 +317,7 @@ export class Pool {
     if (from.kind === 'starting') {
       const failure = failureOf(process, this.#app);
       this.#restarts.failed();
-      this.#noteFailure('app-start-failed', failure);
+      this.#callers.note(this.#app, 'app-start-failed', failure);
       this.#afterLoss(failure);
     } else {
       this.#restarts.crashed(process.servedMs);
@@ -332,7 +326,7 @@ export class Pool {
       if (!this.#restarts.isLooping) this.#afterLoss(undefined);
       else {
         const failure = crashLoopFailure(process, this.#app, this.#restarts.waitMs);
-        this.#noteFailure('app-crash-loop', failure);
+        this.#callers.note(this.#app, 'app-crash-loop', failure);
         this.#afterLoss(failure);
       }
     }
@@ -341,18 +335,18 @@ export class Pool {
   #regularStarted(process: AppProcess): void {
     this.#restarts.ready();
     // In a crash loop a process that listens has not worked yet.
-    if (!this.#restarts.isLooping) this.#lastFailure = undefined;
+    if (!this.#restarts.isLooping) this.#callers.lastFailure = undefined;
     else this.#options.clock.after(STEADY_MS, () => this.#recovered(process));
     this.#options.log.info('app-ready', { app: this.#app.name, pid: process.pid });
-    if (this.isWhole) this.#tellOutcome(undefined);
-    if (this.#isOutdated) this.#recycleSoon();
+    if (this.isWhole) this.succession.tellSuccess();
+    if (this.succession.isOutdated) this.succession.recycleSoon();
   }
 
   /** The process has served for a while. */
   #recovered(process: AppProcess): void {
     if (process.state.kind !== 'ready' || !this.#crew.regular.has(process)) return;
     this.#restarts.forget();
-    if (this.#lastFailure?.code === 'APP_CRASH_LOOP') this.#lastFailure = undefined;
+    if (this.#callers.lastFailure?.code === 'APP_CRASH_LOOP') this.#callers.lastFailure = undefined;
   }
 
   /** `failure` is set when those who wait shall not wait for another start. */
@@ -361,23 +355,23 @@ export class Pool {
       if (this.#crew.next === undefined) this.#restarts.schedule(() => this.#refill());
     } else if (this.#crew.next !== undefined) {
       this.#crew.promote(this.#crew.next);
-      if (this.#crew.isServing) this.#isAsked = false;
+      if (this.#crew.isServing) this.#callers.isAsked = false;
     } else {
-      if (failure !== undefined && this.#isAsked) this.#answer(failure);
-      const isWanted = this.#isAsked || this.#app.settings.start === 'always';
+      if (failure !== undefined && this.#callers.isAsked) this.#callers.answer(this.#app, failure);
+      const isWanted = this.#callers.isAsked || this.#app.settings.start === 'always';
       if (isWanted) this.#restarts.schedule(() => this.#startAll());
       else this.#goIdle();
     }
   }
 
   #debuggeeChanged(process: AppProcess): void {
-    if (process.state.kind === 'ready') this.#isAsked = false;
+    if (process.state.kind === 'ready') this.#callers.isAsked = false;
     if (isLive(process.state)) return;
     this.#crew.lose(process);
     this.#options.log.info('app-debug-over', { app: this.#app.name, pid: process.pid });
     // The regular ones are still there when the debuggee never came to be.
     if (this.#crew.regular.size > 0) this.#restarts.schedule(() => this.#refill());
-    else if (this.#isAsked && !this.#debuggeeWait.isOn) this.#startAll();
+    else if (this.#callers.isAsked && !this.#debuggeeWait.isOn) this.#startAll();
     else this.#goIdle();
   }
 
@@ -390,61 +384,15 @@ export class Pool {
     const mayRecycle = this.#app.settings.recycleOnChange || isConfig;
     const decision = afterChange(this.#crew.situation, mayRecycle);
     this.#options.log.info('app-changed', { app: this.#app.name, files: paths.join(', '), decision });
-    this.#isOutdated = decision !== 'forget-failures';
+    this.succession.isOutdated = decision !== 'forget-failures';
     if (this.#crew.hasDebuggee && this.#app.settings.recycleOnChange) {
-      if (this.#crew.debuggee) this.#debuggeeWait.begin(() => this.#isAsked && this.activate());
+      if (this.#crew.debuggee) this.#debuggeeWait.begin(() => this.#callers.isAsked && this.activate());
       this.#options.debuggeeOutdated?.(this.#app);
     }
-    if (decision === 'recycle') this.#recycleSoon();
+    if (decision === 'recycle') this.succession.recycleSoon();
     else if (decision === 'forget-failures') {
       this.#restarts.forget();
       if (this.#restarts.isWaiting) this.#restarts.schedule(() => this.#startAll());
     }
-  }
-
-  #recycleSoon(): void {
-    const isSlowed = this.#recycles.schedule(() => {
-      if (this.#crew.situation === 'serving') this.#recycle();
-    });
-    if (!isSlowed) return;
-    this.#options.log.warn('app-changes-often', { app: this.#app.name, hint: 'does it write watched files?' });
-  }
-
-  /** Starts new processes beside the old ones. */
-  #recycle(): void {
-    this.#isOutdated = false;
-    const failure = this.#refresh();
-    if (this.#isStopped) return;
-    if (failure !== undefined) return this.#noteFailure('app-recycle-failed', failure);
-    this.#restarts.cancel();
-    this.#options.log.info('app-recycling', { app: this.#app.name });
-    this.#crew.next = new Set();
-    this.#fill(this.#crew.next);
-  }
-
-  #nextChanged(process: AppProcess, next: Set<AppProcess>, from: ProcessState): void {
-    if (isLive(process.state)) {
-      if ([...next].every((member) => member.state.kind === 'ready')) this.#takeOver(next);
-      return;
-    }
-    this.#crew.giveUpNext(process);
-    const failure = failureOf(process, this.#app);
-    if (from.kind !== 'starting') failure.message = `app "${this.#app.name}" ${lossOf(process)}`;
-    this.#noteFailure('app-recycle-failed', failure);
-    if (this.#isOutdated) this.#recycleSoon();
-    else this.#restarts.schedule(() => this.#refill());
-  }
-
-  #takeOver(next: Set<AppProcess>): void {
-    const old = [...this.#crew.regular];
-    const pids = [...next].map((process) => process.pid).join(' ');
-    this.#restarts.forget();
-    this.#lastFailure = undefined;
-    this.#crew.promote(next);
-    if (this.#crew.isServing) this.#isAsked = false;
-    this.#crew.leave(old);
-    this.#options.log.info('app-recycled', { app: this.#app.name, pids });
-    this.#tellOutcome(undefined);
-    if (this.#isOutdated) this.#recycleSoon();
   }
 }

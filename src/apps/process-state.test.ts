@@ -4,7 +4,7 @@ import { isLive, stepProcess } from './process-state.ts';
 import type { ProcessEffect, ProcessEvent, ProcessState } from './process-state.ts';
 
 const EVENTS: ProcessEvent[] = [
-  'ready', 'unready', 'unlinked', 'retire', 'drained', 'stop', 'late', 'exited',
+  'ready', 'unready', 'unlinked', 'retire', 'drained', 'stop', 'waits', 'late', 'exited',
 ];
 const END: ProcessEffect[] = ['terminate', 'deadline-kill'];
 const DRAIN: ProcessEffect[] = ['ask-drain', 'deadline-drain'];
@@ -20,6 +20,14 @@ const unready: ProcessState = { kind: 'away', reason: 'unready' };
 /** What each state does with each event; events that are not here change nothing. */
 const TABLE: [ProcessState, Row[]][] = [
   [{ kind: 'starting' }, [
+    ['waits', { kind: 'starting', isPatient: true }, ['deadline-patient']],
+    ['ready', ready, ['deadline-none']],
+    ['retire', told, ['forget', ...END]],
+    ['stop', told, ['forget', ...END]],
+    ['late', { kind: 'stopping', reason: 'start-late' }, ['forget', ...END]],
+    ['exited', { kind: 'ended', outcome: 'failed' }, GONE],
+  ]],
+  [{ kind: 'starting', isPatient: true }, [
     ['ready', ready, ['deadline-none']],
     ['retire', told, ['forget', ...END]],
     ['stop', told, ['forget', ...END]],

@@ -11,8 +11,8 @@
 import { unreachable } from '../base/assert.ts';
 
 export type ProcessState =
-  /** Spawned; no server of it has listened yet. */
-  | { kind: 'starting' }
+  /** Spawned; no server of it has listened yet. Patient: others have to go before it can. */
+  | { kind: 'starting'; isPatient?: true }
   /** Gets requests. */
   | { kind: 'ready' }
   /** Was ready. The front lost it, or it closed its server: it may come back. */
@@ -35,6 +35,8 @@ export type ProcessEvent =
   | 'retire'
   | 'drained'
   | 'stop'
+  /** It needs what processes have that go. */
+  | 'waits'
   | 'late'
   | 'exited';
 
@@ -51,6 +53,8 @@ export type ProcessEffect =
   | 'deadline-none'
   | 'deadline-link'
   | 'deadline-start'
+  /** As long as the others may take, and then that. */
+  | 'deadline-patient'
   | 'deadline-drain'
   | 'deadline-kill';
 
@@ -88,6 +92,9 @@ export function stepProcess(state: ProcessState, event: ProcessEvent): [ProcessS
       if (event === 'ready') return [{ kind: 'ready' }, ['deadline-none']];
       if (event === 'retire' || event === 'stop') return stopping('told', ['forget']);
       if (event === 'late') return stopping('start-late', ['forget']);
+      if (event === 'waits' && state.isPatient !== true) {
+        return [{ kind: 'starting', isPatient: true }, ['deadline-patient']];
+      }
       return [state, []];
     case 'ready':
       if (event === 'unlinked') return [{ kind: 'away', reason: event }, ['deadline-link']];

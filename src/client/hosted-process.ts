@@ -71,9 +71,10 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     readIisnodeTraits(env);
     readEnvFile(env);
     startDebuggee(paths[0]!, env);
-    offerRecycleWish(env['SLIPSTREAM_WISH']);
+    const appSocket = env['SLIPSTREAM_WISH'];
+    offerRecycleWish(appSocket);
     delete env['SLIPSTREAM_WISH'];
-    serveApp(paths, key, env);
+    serveApp({ paths, key, appSocket }, env);
     return true;
   }
   if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
@@ -83,7 +84,10 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
 }
 
 /** Joins a hosted process to its fronts. */
-function serveApp(paths: readonly string[], key: string, env: NodeJS.ProcessEnv): void {
+function serveApp(
+  { paths, key, appSocket }: { paths: readonly string[]; key: string; appSocket: string | undefined },
+  env: NodeJS.ProcessEnv,
+): void {
   const graceMs = graceMsOf(env['SLIPSTREAM_GRACE_MS']);
   const options: FrontLinksOptions<ExchangeSocket> = {
     paths,
@@ -103,7 +107,7 @@ function serveApp(paths: readonly string[], key: string, env: NodeJS.ProcessEnv)
   const appListen = new AppListen(links, env['PORT'], (server) => {
     if (isWorker) server.once('listening', () => tellListening(server));
   });
-  patchListen(appListen);
+  patchListen(appListen, isWorker ? undefined : appSocket);
   if (isWorker) closeOnDisconnect(() => appListen.servers);
   else handKeyOn(key);
   process.on('exit', () => links.flush());

@@ -12,6 +12,7 @@ import { assert } from '../base/assert.ts';
 import { AppHandle } from './app-handle.ts';
 import type { HandleOwner, ListeningServer } from './app-handle.ts';
 import type { FrontLinks } from './host-link.ts';
+import { OwnPort } from './own-ports.ts';
 import { adoptServer } from './serve-exchange.ts';
 
 /** A `listen` on a TCP port, as its arguments say. */
@@ -102,6 +103,8 @@ export class AppListen implements HandleOwner {
   #defaultPort: number;
   /** All on one port; the first one serves. */
   #handles: AppHandle[] = [];
+  /** How node listens for each of them, should it not be the app's. */
+  #ownListens = new WeakMap<AppHandle, () => void>();
   #registration: number | null = null;
   /** The server that serves asked for PORT. */
   #hasAskedPort = false;
@@ -129,8 +132,8 @@ export class AppListen implements HandleOwner {
     return this.#handles.map(({ server }) => server);
   }
 
-  /** Listens for the app. False: this one is node's. */
-  listen(server: net.Server, plan: ListenPlan): boolean {
+  /** Listens for the app. False: this one is node's. `ownListen`: what node does then, for later. */
+  listen(server: net.Server, plan: ListenPlan, ownListen: () => void = () => {}): boolean {
     const asksPort = plan.port === this.#defaultPort;
     if (asksPort && !this.#hasAskedPort) this.#giveUp();
     const first = this.#handles[0];
@@ -149,6 +152,7 @@ export class AppListen implements HandleOwner {
     warnOfTls(server);
     const handle = new AppHandle(this, appServer, address);
     this.#handles.push(handle);
+    this.#ownListens.set(handle, ownListen);
     this.#onListen(appServer);
     appServer._handle = handle;
     appServer._listen2(address.address, address.port, handle.family, plan.backlog);
@@ -161,12 +165,14 @@ export class AppListen implements HandleOwner {
     return true;
   }
 
-  /** What listens so far is not the app's server: PORT, which the host has, is asked for behind it. */
+  /** What listens so far is not the app's server: PORT, which the host has, is asked for behind it. Node listens. */
   #giveUp(): void {
-    for (const { server, port } of this.#handles) {
-      const text = `an HTTP server that listened before the one on PORT is not reached, not on its port ${port} either`;
-      process.emitWarning(text, { type: 'SlipstreamWarning', code: 'SLIPSTREAM_SERVER_UNREACHED' });
-      server.unref();
+    for (const handle of this.#handles) {
+      this.#warnOfPort(handle.port, this.#defaultPort);
+      handle.server._handle = null;
+      muteListening(handle.server);
+      this.#ownListens.get(handle)!();
+      if (!handle.isReferenced) handle.server.unref();
     }
     this.#handles = [];
   }
@@ -199,11 +205,20 @@ export class AppListen implements HandleOwner {
     if (this.#hasWarnedOfPort) return;
     this.#hasWarnedOfPort = true;
     process.emitWarning(
-      `a second HTTP server listens on port ${port}: it is reached there and not through Slipstream, ` +
-        `which serves the first one (port ${appPort})`,
+      `another HTTP server listens on port ${port}: it is reached there and not through Slipstream, ` +
+        `which serves the one on port ${appPort}`,
       { type: 'SlipstreamWarning', code: 'SLIPSTREAM_SECOND_SERVER' },
     );
   }
+}
+
+/** The program has heard already that the server listens. */
+function muteListening(server: net.Server): void {
+  const emit = server.emit as (event: string | symbol, ...values: unknown[]) => boolean;
+  server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    if (event === 'listening' || event === 'error') server.emit = emit;
+    return event === 'listening' ? true : emit.call(server, event, ...values);
+  };
 }
 
 /** What `address()` says. A name other than localhost is not looked up: nothing is bound to it. */
@@ -245,15 +260,29 @@ export function markPatched(): void {
   Object.defineProperty(globalThis, PATCHED, { value: true });
 }
 
-/** Sends the listens of HTTP servers to `appListen` first. Once per process. */
-export function patchListen(appListen: AppListen): void {
+/**
+ * Sends the listens of HTTP servers to `appListen` first. What node listens on itself is told on the app's socket at
+ * `ownPorts`. Once per process.
+ */
+export function patchListen(appListen: AppListen, ownPorts?: string): void {
   markPatched();
   const prototype = net.Server.prototype as unknown as { listen: Listen };
   const nodeListen = prototype.listen;
   prototype.listen = function listen(this: net.Server, ...args: unknown[]): net.Server {
     const isFree = (this as ListeningServer)._handle === null;
-    const plan = isFree && isHttpServer(this) ? planListen(args) : null;
-    if (plan !== null && appListen.listen(this, plan)) return this;
+    const plan = isFree ? planListen(args) : null;
+    if (plan === null) return nodeListen.apply(this, args);
+    const bare = plan.callback === undefined ? args : args.slice(0, -1);
+    const watch = (): void => {
+      if (plan.port === 0 || ownPorts === undefined) return;
+      new OwnPort(ownPorts, this, nodeListen, { port: plan.port, args: bare });
+    };
+    const ownListen = (): void => {
+      watch();
+      nodeListen.apply(this, bare);
+    };
+    if (isHttpServer(this) && appListen.listen(this, plan, ownListen)) return this;
+    watch();
     return nodeListen.apply(this, args);
   };
 }

@@ -115,7 +115,9 @@ async function reload(
       client.send({ kind: 'progress', text: `${app.name}: not running` });
       result.apps.push({ name: app.name, outcome });
     } else {
-      client.send({ kind: 'progress', text: `${app.name}: failed, the old processes go on` });
+      const isUp = host.apps.status().find(({ path }) => path === app.path)?.state === 'ready';
+      const rest = isUp ? ', the old processes go on' : '';
+      client.send({ kind: 'progress', text: `${app.name}: failed${rest}` });
       result.apps.push({ name: app.name, outcome: 'failed', message: outcome.message });
     }
   }

@@ -67,6 +67,7 @@ test('ProcessLinks calls a retired process drained when all fronts say so, are g
   assert.deepEqual(links.drained(0, SHOP.id), []);
   assert.deepEqual(links.lost(1), drained);
   links.expect(NEXT);
+  assert.deepEqual(links.retire(SHOP.id), [{ kind: 'drained', process: SHOP.id }], 'asked again');
   links.retire(NEXT.id);
   assert.deepEqual(links.forget(NEXT.id), [{ kind: 'drained', process: NEXT.id }]);
   assert.deepEqual(links.expected, [SHOP]);

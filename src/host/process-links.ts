@@ -72,7 +72,7 @@ export class ProcessLinks {
   retire(process: string): LinksEvent[] {
     const row = this.#rows.get(process);
     if (row === undefined) return [{ kind: 'drained', process }];
-    if (row.draining !== null) return [];
+    if (row.draining !== null) return row.draining.size === 0 ? [{ kind: 'drained', process }] : [];
     row.draining = new Set(this.#serving);
     const drained: LinksEvent[] = row.draining.size === 0 ? [{ kind: 'drained', process }] : [];
     return [...drained, ...this.#askAgain(row)];
