@@ -16,6 +16,14 @@ export interface SocketOwner {
   socketClosed(): void;
 }
 
+/** After this much silence the system asks whether the peer is still there. */
+const SILENCE_MS = 60_000;
+
+/** Has the system notice a peer that is gone without a word. Four calls of the system: not for who stays a moment. */
+export function watchPeer(socket: Socket): void {
+  socket.setKeepAlive(true, SILENCE_MS);
+}
+
 const OWNER = Symbol('owner');
 type OwnedSocket = Socket & { [OWNER]: SocketOwner };
 

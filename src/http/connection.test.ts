@@ -1,6 +1,7 @@
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import * as net from 'node:net';
 import { LINK } from '../wire/link-messages.ts';
 import { PROBES_MS } from './client-probe.ts';
 import { HELD_BYTES_MAX } from './connection.ts';
@@ -46,6 +47,23 @@ test('pipelined requests behind one under way are read ahead up to a bound', () 
     app.onRequest = (on) => app.answer(on, '.');
     app.answer(channel, '.');
     for (let answers = 0; answers < count + 1; answers += 1) await browser.until('\r\n\r\n.');
+  }));
+
+test('the system watches clients that stay, from their first tick on', () =>
+  withFront({}, async ({ join, client, clock }) => {
+    const app = await join();
+    const watch = mock.method(net.Socket.prototype, 'setKeepAlive');
+    try {
+      const browser = client();
+      browser.get('/');
+      app.answer((await app.request()).channel, 'a');
+      await browser.until('\r\n\r\na');
+      assert.equal(watch.mock.callCount(), 0);
+      clock.advance(2000);
+      assert.deepEqual(watch.mock.calls.map((call) => call.arguments), [[true, 60_000]]);
+    } finally {
+      watch.mock.restore();
+    }
   }));
 
 test('a head that comes byte by byte is served', () =>

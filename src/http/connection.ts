@@ -7,7 +7,7 @@ import type { ErrorCode } from '../base/host-error.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import { ClientInput } from './client-input.ts';
 import { ClientProbe } from './client-probe.ts';
-import { ownSocket, type SocketOwner } from './client-socket.ts';
+import { ownSocket, watchPeer, type SocketOwner } from './client-socket.ts';
 import { ConnectionDeadlines, type Awaited } from './connection-deadlines.ts';
 import { ClientOutput } from './client-output.ts';
 import {
@@ -53,6 +53,7 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
   #isPaused = false;
   #isAdvancing = false;
   #isFinishingSoon = false;
+  #isWatched = false;
   #deadlines: ConnectionDeadlines;
   #probe: ClientProbe | null = null;
 
@@ -120,8 +121,7 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
     this.#input.isEnded = true;
     this.#advance();
     if (!this.#isAnswerDue) return;
-    this.#probe ??= new ClientProbe(this.#context.clock, () => this.#sendProbe());
-    this.#probe.start();
+    (this.#probe ??= new ClientProbe(this.#context.clock, () => this.#sendProbe())).start();
   }
 
   socketDrained(): void {
@@ -201,12 +201,11 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
   }
 
   #begin(head: RequestHead): void {
-    const { limits } = this.#context;
     this.#context.requests += 1;
     this.#requests += 1;
     this.#step('request');
-    const isLast = this.#requests === limits.requestsPerConnectionMax || this.#context.isDraining;
-    if (isLast || !head.keepAlive) this.#step('last');
+    const isLast = this.#requests === this.#context.limits.requestsPerConnectionMax || !head.keepAlive;
+    if (isLast || this.#context.isDraining) this.#step('last');
     this.#isUpgradeAsked = head.upgrade;
     this.#body.start(head.body);
     this.#deadlines.startBody();
@@ -252,8 +251,7 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
       else this.abort();
       return;
     }
-    const message = `The request cannot be served: ${fault.message}.`;
-    this.#exchange.fail({ status: fault.status, code: fault.code, message, developer: [] });
+    this.#exchange.fail({ ...fault, message: `The request cannot be served: ${fault.message}.`, developer: [] });
   }
 
   #readTunnel(): boolean {
@@ -425,6 +423,8 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
   }
 
   tick(now: number): void {
+    if (!this.#isWatched) watchPeer(this.#socket);
+    this.#isWatched = true;
     this.#exchange.tick(now);
     const overdue = this.#deadlines.tick(now, {
       payloadBytes: this.#body.payloadBytes,

@@ -2,6 +2,7 @@
 // the end. One per front; it may listen on several sockets.
 
 import * as net from 'node:net';
+import { watchPeer } from './client-socket.ts';
 import { Connection } from './connection.ts';
 import type { FrontContext } from './front-context.ts';
 import { Http2Connection } from './http2-connection.ts';
@@ -12,9 +13,6 @@ import { TlsDoor } from './tls-door.ts';
 
 /** Connections above connectionsMax that are still answered with 503 before those behind are just cut. */
 const TURNED_AWAY_MAX = 256;
-
-/** After this much silence the system asks whether the peer is still there. */
-const TCP_KEEP_ALIVE_MS = 60_000;
 
 /** A client, whatever it speaks. */
 interface ClientConnection {
@@ -64,12 +62,7 @@ export class Listener {
     origin = '',
     isProxied: () => boolean = () => false,
   ): Promise<{ port: number }> {
-    const server = net.createServer({
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-    });
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true });
     server.on('connection', (socket: net.Socket) => {
       if (isProxied()) this.#awaitProxy(socket, doorOf());
       else this.#accept(socket, doorOf());
@@ -186,6 +179,7 @@ export class Listener {
       this.#connect(socket, leave, { raw: socket, isHttp2: false });
       return;
     }
+    watchPeer(socket);
     this.#handshakes.add(socket);
     socket.once('close', () => {
       if (this.#handshakes.delete(socket)) leave();

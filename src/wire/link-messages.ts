@@ -207,17 +207,20 @@ export function decodeRequest(buffer: Buffer, start: number, end: number): LinkR
   let origin: Origin | undefined;
   if ((flags & REQUEST_OPENS) !== 0) {
     const encrypted = (flags & REQUEST_ENCRYPTED) !== 0;
-    const texts = text.split('\0', encrypted ? 5 : 4);
-    const [remoteAddress, remotePort, localAddress, localPort, tls = ''] = texts;
-    origin = {
-      remoteAddress: remoteAddress!,
-      remotePort: Number(remotePort),
-      localAddress: localAddress!,
-      localPort: Number(localPort),
-      encrypted,
-    };
-    if (tls !== '') origin.tls = JSON.parse(tls) as TlsOrigin;
-    for (const each of texts) at += each.length + 1;
+    const remoteAddress = textAt(text, at);
+    at += remoteAddress.length + 1;
+    const remotePort = textAt(text, at);
+    at += remotePort.length + 1;
+    const localAddress = textAt(text, at);
+    at += localAddress.length + 1;
+    const localPort = textAt(text, at);
+    at += localPort.length + 1;
+    origin = { remoteAddress, remotePort: Number(remotePort), localAddress, localPort: Number(localPort), encrypted };
+    if (encrypted) {
+      const tls = textAt(text, at);
+      at += tls.length + 1;
+      if (tls !== '') origin.tls = JSON.parse(tls) as TlsOrigin;
+    }
   }
   const method = textAt(text, at);
   at += method.length + 1;
