@@ -3,7 +3,7 @@
 
 import { after, afterEach, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Breakpoint, Callback, DebuggerImplementation, Frame } from './debugger-implementation.ts';
 import { DebuggerSocket, type SocketProxy } from './debugger-socket.ts';
+import { startInspected } from './inspected-program.test.support.ts';
 import { InspectorDebugger } from './inspector-debugger.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -60,12 +61,9 @@ async function startProgram(): Promise<Program> {
   cleanups.push(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'program.js');
   writeFileSync(file, PROGRAM);
-  const child = spawn(process.execPath, ['--inspect-brk=127.0.0.1:0', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const { child, port } = await startInspected(file, 'inspect-brk');
   cleanups.push(() => child.kill('SIGKILL'));
-  let said = '';
-  child.stderr.on('data', (part) => (said += String(part)));
-  while (!/ws:\/\/127\.0\.0\.1:\d+\//.test(said)) await once(child.stderr, 'data');
-  return { file, folder, debugPort: Number(/ws:\/\/127\.0\.0\.1:(\d+)\//.exec(said)![1]), child };
+  return { file, folder, debugPort: port, child };
 }
 
 /** A debugger and its socket; `breakpoints` is what its user has set. */
