@@ -41,12 +41,13 @@ export interface Answer {
 export function ask(
   origin: string,
   path: string,
-  options: { method?: string; body?: string; headers?: Record<string, string> } = {},
+  options: { method?: string; body?: string; headers?: Record<string, string>; signal?: AbortSignal } = {},
 ): Promise<Answer> {
-  const { method = 'GET', body, headers } = options;
+  const { method = 'GET', body, headers, signal } = options;
   return new Promise((resolve, reject) => {
     const fields = { ...(method === 'POST' ? { Origin: origin } : {}), ...headers };
-    const request = httpRequest(origin + path, { method, headers: fields, agent: false }, (response) => {
+    const init = { method, headers: fields, agent: false, ...(signal && { signal }) };
+    const request = httpRequest(origin + path, init, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => {
@@ -81,6 +82,7 @@ export class Page {
   farewell: Answer | null = null;
   #origin: string;
   #key: string | undefined;
+  #polling = new AbortController();
   #id = 0;
   #wake: (() => void)[] = [];
 
@@ -116,7 +118,8 @@ export class Page {
   async #poll(): Promise<void> {
     for (;;) {
       const lost: Answer = { status: 0, headers: {}, body: 'the connection was lost' };
-      const answer = await ask(this.#origin, `${this.path}poll?ack=${this.ack}`).catch(() => lost);
+      const { signal } = this.#polling;
+      const answer = await ask(this.#origin, `${this.path}poll?ack=${this.ack}`, { signal }).catch(() => lost);
       if (answer.status !== 200) {
         this.farewell = answer;
         for (const wake of this.#wake.splice(0)) wake();
@@ -172,6 +175,11 @@ export class Page {
 
   events(method: string): Json[] {
     return this.messages.filter((message) => message.method === method).map((message) => message.params);
+  }
+
+  /** Stops without a word, as a page whose machine sleeps. */
+  vanish(): void {
+    this.#polling.abort();
   }
 
   async close(): Promise<void> {
@@ -259,14 +267,16 @@ export interface SceneOptions {
   name?: string;
   unattended?: SessionProxyOptions['unattended'];
   clock?: Clock;
+  onReport?: SessionProxyOptions['onReport'];
 }
 
 /** A program and its session. */
 export async function scene(source: string, options: SceneOptions = {}): Promise<Scene> {
   const program = await launch(source, options);
   const { folder, port, child } = program;
-  const { unattended = { kind: 'hold' }, clock = systemClock } = options;
-  const proxy = createSessionProxy({ ...proxyOptions(folder, { pid: child.pid!, port }), unattended, clock });
+  const { unattended = { kind: 'hold' }, clock = systemClock, onReport } = options;
+  const usual = proxyOptions(folder, { pid: child.pid!, port });
+  const proxy = createSessionProxy({ ...usual, unattended, clock, ...(onReport && { onReport }) });
   cleanups.push(() => proxy.close());
   const origin = await served(proxy);
   await proxy.ready;
