@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AccessGrants } from './access-grants.ts';
+import { X509Certificate } from 'node:crypto';
+import { made } from '../../test/made-certificates.ts';
+import { AccessGrants, SESSION_LIFE_MS } from './access-grants.ts';
 import {
   approachOf,
   isOriginOf,
@@ -16,6 +18,7 @@ import {
   type AccessRequest,
   type Approach,
 } from './access.ts';
+import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
 import { PageKeys, KEYS_MAX } from './page-keys.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slip-access-'));
@@ -23,8 +26,9 @@ after(() => rmSync(folder, { recursive: true }));
 const grants = new AccessGrants(folder);
 const secret = grants.redeemLink('/shop/', grants.createLink('/shop/', 'step'))!.secret;
 
-function request(isLocal: boolean, fields: Record<string, string>): AccessRequest {
-  return { isLocal, field: (name) => fields[name] };
+function request(isLocal: boolean, fields: Record<string, string | string[]>, certificate?: Buffer): AccessRequest {
+  const values = (name: string): string[] => [fields[name] ?? []].flat();
+  return { isLocal, field: (name) => values(name)[0], values, certificate: () => certificate };
 }
 
 const TYPED = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
@@ -72,22 +76,74 @@ const PAGES: [string | null, boolean, Record<string, string>, 'link' | 'none'][]
 
 for (const [who, isLocal, fields, auth] of PAGES) {
   test(`the page is for ${who}: local ${isLocal}, ${auth}, ${JSON.stringify(Object.keys(fields))}`, () => {
-    const verdict = judgePage(request(isLocal, fields), { app: '/shop/', auth, grants });
+    const verdict = judgePage(request(isLocal, fields), { app: '/shop/', auth, grants, signIns: NO_SIGN_INS });
     if (who === null) assert.equal(verdict.kind, 'refused');
     else assert.ok(verdict.kind === 'allowed' && [verdict.visitor.name, verdict.visitor.role].includes(who));
   });
 }
 
 test('a session is good for its app only', () => {
-  const rules = { app: '/blog/', auth: 'link', grants } as const;
+  const rules = { app: '/blog/', auth: 'link', grants, signIns: NO_SIGN_INS } as const;
   assert.equal(judgePage(request(false, { ...TYPED, ...COOKIE }), rules).kind, 'refused');
 });
 
 test('a program gets a key without a link only at this machine', () => {
-  assert.equal(judgeProgram(request(true, {})).kind, 'allowed');
-  assert.equal(judgeProgram(request(false, {})).kind, 'refused');
-  assert.equal(judgeProgram(request(true, FETCHED)).kind, 'refused');
-  assert.equal(judgeProgram(request(true, { origin: 'null' })).kind, 'refused');
+  assert.equal(judgeProgram(request(true, {}), NO_SIGN_INS).kind, 'allowed');
+  assert.equal(judgeProgram(request(false, {}), NO_SIGN_INS).kind, 'refused');
+  assert.equal(judgeProgram(request(true, FETCHED), NO_SIGN_INS).kind, 'refused');
+  assert.equal(judgeProgram(request(true, { origin: 'null' }), NO_SIGN_INS).kind, 'refused');
+});
+
+const alice = derOf('alice');
+const fingerprint = new X509Certificate(alice).fingerprint256;
+
+function derOf(commonName: string): Buffer {
+  return new X509Certificate(made(commonName).cert).raw;
+}
+
+const SIGN_INS: SignIns = {
+  userField: 'x-remote-user',
+  users: { ann: 'full', bob: 'step', '*': 'observe' },
+  certificates: { 'CN=alice': 'step', [fingerprint]: 'full', 'CN=x, CN=y': 'full', 'CN=carol': 'observe' },
+};
+
+const KNOWN: [string, Record<string, string | string[]>, Buffer | undefined, string | null][] = [
+  ['a user of the list', { ...TYPED, 'x-remote-user': 'ann' }, undefined, 'user:ann full'],
+  ['another one of it', { ...TYPED, 'x-remote-user': 'bob' }, undefined, 'user:bob step'],
+  ['any other user', { ...TYPED, 'x-remote-user': 'constructor' }, undefined, 'user:constructor observe'],
+  ['no user', { ...TYPED, 'x-remote-user': '' }, undefined, null],
+  ['two users', { ...TYPED, 'x-remote-user': ['ann', 'bob'] }, undefined, null],
+  ['another field', { ...TYPED, 'x-user': 'ann' }, undefined, null],
+  ['a certificate, by the stronger of two rows', TYPED, alice, `certificate:${fingerprint.slice(0, 64)} full`],
+  ['a certificate, by its subject', TYPED, derOf('carol'), 'certificate:CN=carol observe'],
+  ['a certificate of nobody', TYPED, derOf('mallory'), null],
+  ['a name with a comma in it', TYPED, derOf('x, CN=y'), null],
+  ['script', { ...FETCHED, 'x-remote-user': 'ann' }, alice, null],
+  ['a browser that says nothing', { 'x-remote-user': 'ann' }, alice, null],
+];
+
+for (const [what, fields, certificate, who] of KNOWN) {
+  test(`who is known signs in: ${what}`, () => {
+    const asked = request(false, fields, certificate);
+    const verdict = judgePage(asked, { app: '/shop/', auth: 'link', grants, signIns: SIGN_INS });
+    const seen = verdict.kind === 'allowed' ? `${verdict.visitor.name} ${verdict.visitor.role}` : null;
+    assert.equal(seen, who);
+    const unlisted = judgePage(asked, { app: '/shop/', auth: 'link', grants, signIns: NO_SIGN_INS });
+    assert.equal(unlisted.kind, 'refused');
+  });
+}
+
+test('a program that is known gets a key, for twelve hours', () => {
+  const verdict = judgeProgram(request(false, { 'x-remote-user': 'bob' }), SIGN_INS);
+  assert.ok(verdict.kind === 'allowed' && verdict.visitor.role === 'step');
+  let now = Date.now();
+  const keys = new PageKeys(grants, () => now);
+  const key = keys.issue(verdict.visitor);
+  now += SESSION_LIFE_MS - 60_000;
+  assert.equal(keys.find(key)?.name, 'user:bob');
+  now += 120_000;
+  assert.equal(keys.find(key), null);
+  assert.equal(judgeProgram(request(false, { ...FETCHED, 'x-remote-user': 'bob' }), SIGN_INS).kind, 'refused');
 });
 
 test('a key ends with the session behind it, and the oldest of too many goes', () => {

@@ -2,7 +2,9 @@
 // key in it, only to somebody who opens it: never to script that asks for it, be it script on the app's own
 // pages, which have the same origin. Whatever changes something shows that key in a header.
 
-import type { AccessGrants, DebugRole, DebugSession } from './access-grants.ts';
+import { X509Certificate } from 'node:crypto';
+import { DEBUG_ROLES, SESSION_LIFE_MS, type AccessGrants, type DebugRole, type DebugSession } from './access-grants.ts';
+import type { SignIns } from '../wire/sign-ins.ts';
 
 /** Name of the cookie that holds the secret of a session; its path is the debugger's. */
 export const SESSION_COOKIE = 'slipstream-debug';
@@ -13,18 +15,26 @@ export const SESSION_FIELD = 'slipstream-session';
 const SCRIPTED_REASON =
   'only a person who opens it gets the page; script, a frame or a service worker of the app asked for it';
 
+const SILENT_REASON = 'over plain HTTP to another machine a browser cannot say who asks: use HTTPS or ssh -L';
+
 /** The part of a request that access depends on. Names of fields in lower case. */
 export interface AccessRequest {
   field(name: string): string | undefined;
+  /** All values of a field, a value a line. */
+  values(name: string): readonly string[];
+  /** The certificate of the client in DER, if its listener trusts it. */
+  certificate(): Buffer | undefined;
   /** A person at this machine who came through no proxy, as the front judged. */
   isLocal: boolean;
 }
 
 /** Somebody who may use the debugger of an app. */
 export interface Visitor {
-  /** For the audit log: `local`, `anyone`, or the beginning of the session's id. */
+  /** For the audit log: `local`, `anyone`, `user:…`, `certificate:…`, or the beginning of the session's id. */
   name: string;
   role: DebugRole;
+  /** When a key ends that was given for who somebody is; wall clock, in ms. */
+  expiresMs?: number;
   /** Absent: needs none. */
   session?: DebugSession;
 }
@@ -41,6 +51,8 @@ export interface AccessRules {
   app: string;
   auth: DebuggerAuth;
   grants: AccessGrants;
+  /** Who may debug by who they are. */
+  signIns: SignIns;
 }
 
 /** How a request came to be, as the browser says it (Fetch Metadata); other programs say nothing. */
@@ -73,8 +85,10 @@ export function judgeVisitor(request: AccessRequest, rules: AccessRules): Access
     if (session === null) continue;
     // A cookie alone shows nothing: on plain HTTP script on the app's pages would be taken for a program.
     if (shown !== undefined || approachOf(request) !== 'program') return allowed(visitorOf(session));
-    return refused('over plain HTTP to another machine a browser cannot say who asks: use HTTPS or ssh -L');
+    return refused(SILENT_REASON);
   }
+  const known = knownVisitor(request, rules.signIns);
+  if (known !== null) return approachOf(request) === 'program' ? refused(SILENT_REASON) : allowed(known);
   return refused('it needs a one-time link: run `slipstream debug <app>` on the machine of the host');
 }
 
@@ -85,9 +99,40 @@ export function judgePage(request: AccessRequest, rules: AccessRules): AccessVer
   return approachOf(request) === 'scripted' ? refused(SCRIPTED_REASON) : verdict;
 }
 
+/** Who a certificate or a proxy says it is, if that one may debug; the stronger of two roles. */
+function knownVisitor(request: AccessRequest, { userField, users, certificates }: SignIns): Visitor | null {
+  const found: Visitor[] = [];
+  const expiresMs = Date.now() + SESSION_LIFE_MS;
+  const add = (name: string, role: DebugRole | undefined): void => {
+    if (role !== undefined && DEBUG_ROLES.includes(role)) found.push({ name, role, expiresMs });
+  };
+  const [user, ...more] = userField === '' ? [] : request.values(userField);
+  // Two answers to the question who it is are none.
+  if (user !== undefined && user !== '' && more.length === 0) {
+    add(`user:${user.slice(0, 64)}`, Object.hasOwn(users, user) ? users[user] : users['*']);
+  }
+  const der = Object.keys(certificates).length === 0 ? undefined : request.certificate();
+  for (const [key, role] of der === undefined ? [] : Object.entries(certificates)) {
+    if (isCertificateOf(new X509Certificate(der!), key)) add(`certificate:${key.slice(0, 64)}`, role);
+  }
+  found.sort((left, right) => DEBUG_ROLES.indexOf(right.role) - DEBUG_ROLES.indexOf(left.role));
+  return found[0] ?? null;
+}
+
+/** Compared part by part: a name with a comma in it is not two names. */
+function isCertificateOf({ fingerprint256, subject }: X509Certificate, key: string): boolean {
+  const plain = (text: string): string => text.replaceAll(':', '').toLowerCase();
+  if (/^[0-9a-f:]{64,95}$/i.test(key)) return plain(key) === plain(fingerprint256);
+  const [parts, wanted] = [subject.split('\n'), key.split(', ')];
+  return parts.length === wanted.length && parts.every((part, index) => part === wanted[index]);
+}
+
 /** Whether a program that is no browser may have a key without a link. */
-export function judgeProgram(request: AccessRequest): AccessVerdict {
-  if (request.isLocal && approachOf(request) === 'program') return allowed({ name: 'local', role: 'full' });
+export function judgeProgram(request: AccessRequest, signIns: SignIns): AccessVerdict {
+  const isProgram = approachOf(request) === 'program';
+  if (request.isLocal && isProgram) return allowed({ name: 'local', role: 'full' });
+  const known = isProgram ? knownVisitor(request, signIns) : null;
+  if (known !== null) return allowed(known);
   return refused('the debugger gives a key to programs on this machine, or for a one-time link');
 }
 

@@ -17,11 +17,12 @@ const TAIL_CHARACTERS_MAX = 16_384;
 
 /** The value of a field of the request, or undefined. */
 export function fieldOf(request: AskedRequest, name: string): string | undefined {
-  const { fields } = request;
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (fields[index]!.toLowerCase() === name) return fields[index + 1];
-  }
-  return undefined;
+  return valuesOf(request, name)[0];
+}
+
+/** All values of a field. */
+export function valuesOf({ fields }: AskedRequest, name: string): string[] {
+  return fields.filter((_, index) => index % 2 === 1 && fields[index - 1]!.toLowerCase() === name);
 }
 
 /** An answer of the door; never stored by anybody. */

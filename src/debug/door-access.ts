@@ -14,7 +14,8 @@ import {
   type Visitor,
 } from './access.ts';
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
-import { answerWith, fieldOf, refusal } from './debug-answer.ts';
+import { answerWith, fieldOf, refusal, valuesOf } from './debug-answer.ts';
+import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
 
 /** What somebody wants at the door. */
 export type DoorWish = 'attach' | 'start' | 'kill';
@@ -24,6 +25,8 @@ export interface DoorAccessOptions {
   /** Links and sessions of visitors, and the audit log. */
   folder: string;
   auth: DebuggerAuth;
+  /** Who may debug by who they are; default nobody. */
+  signIns?(): SignIns;
   /** See {@link createAuditLog}. */
   auditMask: readonly string[];
   log: Log;
@@ -32,12 +35,14 @@ export interface DoorAccessOptions {
 /** Judges requests at the door. */
 export class DoorAccess {
   #auth: DebuggerAuth;
+  #signIns: () => SignIns;
   #grants: AccessGrants;
   #audit: AuditLog;
 
   /** @throws HostError CONFIG_INVALID */
-  constructor({ folder, auth, auditMask, log }: DoorAccessOptions) {
+  constructor({ folder, auth, signIns = () => NO_SIGN_INS, auditMask, log }: DoorAccessOptions) {
     this.#auth = auth;
+    this.#signIns = signIns;
     this.#grants = new AccessGrants(folder);
     this.#audit = createAuditLog({ file: auditFile(folder), maskPatterns: auditMask, log });
   }
@@ -45,7 +50,7 @@ export class DoorAccess {
   /** Null when the request may have its wish, else the answer. */
   judge(app: string, request: AskedRequest, wish: DoorWish): Decision | null {
     const asked = accessRequestOf(request);
-    const verdict = judgePage(asked, { app, auth: this.#auth, grants: this.#grants });
+    const verdict = judgePage(asked, { app, auth: this.#auth, grants: this.#grants, signIns: this.#signIns() });
     if (verdict.kind === 'refused') return this.#refuse(app, request, verdict.reason);
     const { visitor } = verdict;
     if (wish === 'attach') return null;
@@ -93,5 +98,11 @@ export class DoorAccess {
 }
 
 function accessRequestOf(request: AskedRequest): AccessRequest {
-  return { isLocal: request.local, field: (name) => fieldOf(request, name) };
+  const { local: isLocal, certificate } = request;
+  return {
+    isLocal,
+    field: (name) => fieldOf(request, name),
+    values: (name) => valuesOf(request, name),
+    certificate: () => (certificate === undefined ? undefined : Buffer.from(certificate, 'base64')),
+  };
 }

@@ -11,10 +11,13 @@ export const KEYS_MAX = 1000;
 /** Keys and who holds them. */
 export class PageKeys {
   #grants: AccessGrants;
+  #now: () => number;
   #visitors = new Map<string, Visitor>();
 
-  constructor(grants: AccessGrants) {
+  /** `now` is the wall clock in ms; replaced in tests. */
+  constructor(grants: AccessGrants, now: () => number = Date.now) {
     this.#grants = grants;
+    this.#now = now;
   }
 
   /** A new key. */
@@ -36,7 +39,7 @@ export class PageKeys {
   }
 
   /** False once the session behind a visitor was revoked or has expired. */
-  isWelcome({ session }: Visitor): boolean {
-    return session === undefined || this.#grants.isValid(session);
+  isWelcome({ session, expiresMs = Infinity }: Visitor): boolean {
+    return expiresMs >= this.#now() && (session === undefined || this.#grants.isValid(session));
   }
 }

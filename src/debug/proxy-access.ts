@@ -3,6 +3,7 @@
 // app's own pages can neither look into it nor ask in its name; its requests therefore are cross-origin.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import {
   isOwnOrigin,
   judgePage,
@@ -42,6 +43,12 @@ export function accessRequestOf(request: IncomingMessage, isLocal: boolean): Acc
     field(name) {
       const value = request.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
+    },
+    values: (name) => request.headersDistinct[name] ?? [],
+    certificate() {
+      // As the front judged it (client/tls-members).
+      const socket = request.socket as Partial<TLSSocket>;
+      return socket.authorized === true ? socket.getPeerX509Certificate?.()?.raw : undefined;
     },
   };
 }
@@ -125,7 +132,7 @@ export class ProxyAccess {
     request: IncomingMessage,
     body: string,
   ): { kind: 'allowed'; visitor: Visitor; session?: string } | { kind: 'refused'; reason: string } {
-    const { app, auth, grants } = this.#rules;
+    const { app, auth, grants, signIns } = this.#rules;
     const { link, session: secret } = secretsOf(body);
     if (link !== undefined) {
       const redeemed = grants.redeemLink(app, link);
@@ -138,7 +145,7 @@ export class ProxyAccess {
       return { kind: 'allowed', visitor: visitorOf(session), session: secret };
     }
     if (auth === 'none') return { kind: 'allowed', visitor: { name: 'anyone', role: 'full' } };
-    return judgeProgram(this.#requestOf(request));
+    return judgeProgram(this.#requestOf(request), signIns);
   }
 
   #requestOf(request: IncomingMessage): AccessRequest {

@@ -10,6 +10,7 @@ import { HostError, messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { InspectorAddress } from '../wire/inspector-messages.ts';
 import type { SessionPause, SessionReport, UnattendedPolicy } from '../wire/session-messages.ts';
+import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
 import type { Opened, PollError } from '../wire/poll-messages.ts';
 import { AccessGrants } from './access-grants.ts';
 import { isOwnOrigin, type DebuggerAuth, type Visitor } from './access.ts';
@@ -64,6 +65,8 @@ export interface SessionProxyOptions {
   /** Links and sessions of visitors, and the audit log. */
   debuggerFolder: string;
   auth: DebuggerAuth;
+  /** Who may debug by who they are; default nobody. */
+  signIns?: SignIns;
   /** See {@link createAuditLog}. */
   auditMask: readonly string[];
   uiFiles: UiFiles;
@@ -145,9 +148,9 @@ class Session implements SessionProxy {
         this.#audit.write({ event: 'role', app: options.appPath, who: by.visitor.name, role: by.role, text });
       },
     });
-    const { appPath, auth, debuggerFolder, auditMask, isLocal } = options;
+    const { appPath, auth, signIns = NO_SIGN_INS, debuggerFolder, auditMask, isLocal } = options;
     const grants = new AccessGrants(debuggerFolder);
-    this.#access = new ProxyAccess({ app: appPath, auth, grants }, isLocal);
+    this.#access = new ProxyAccess({ app: appPath, auth, grants, signIns }, isLocal);
     this.#audit = createAuditLog({ file: auditFile(debuggerFolder), maskPatterns: auditMask, log });
     this.#settings = createSettingsFile(settingsFile, log);
     this.#sources = createSourceFiles(() => this.#scripts());

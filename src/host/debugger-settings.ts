@@ -1,6 +1,8 @@
 // Settings of the host that are about debuggers.
 
-import type { SettingTable } from '../base/setting.ts';
+import { HostError } from '../base/host-error.ts';
+import type { SettingsOf, SettingTable } from '../base/setting.ts';
+import type { SignInRole, SignIns } from '../wire/sign-ins.ts';
 
 /** Part of the table of the host. */
 export const DEBUGGER_SETTINGS = {
@@ -24,6 +26,25 @@ export const DEBUGGER_SETTINGS = {
     text:
       'Who may debug besides people at this machine: `link`, who signs in with `slipstream debug <app>`; ' +
       '`none`, everybody who reaches the port. A debugger runs any code.',
+  },
+  debuggerUserField: {
+    type: 'string',
+    default: '',
+    text:
+      'Field in which a proxy in front names the user whom it has signed in, such as `X-Remote-User`. It is believed ' +
+      'from `trustedProxies`, which must set or remove it in every request, and taken from everybody else.',
+  },
+  debuggerUsers: {
+    type: 'map',
+    default: {},
+    text: 'Such users who may debug, with their role: `alice: full`, or `step`, or `observe`. `*` is any user.',
+  },
+  debuggerCertificates: {
+    type: 'map',
+    default: {},
+    text:
+      'Client certificates that may debug, with their role: by SHA-256 fingerprint, or by subject as in ' +
+      '`"O=Example, CN=alice": full`. Only those that their listener trusts (`tls.clients`).',
   },
   debuggerUnattended: {
     type: 'choice',
@@ -58,3 +79,41 @@ export const DEBUGGER_SETTINGS = {
     text: 'Regular expressions. What they match in commands is masked in the audit log of the debugger.',
   },
 } as const satisfies SettingTable;
+
+type DebuggerSettings = SettingsOf<typeof DEBUGGER_SETTINGS>;
+
+const ROLES: readonly string[] = ['observe', 'step', 'full'] satisfies SignInRole[];
+
+/** What the table cannot tell. `placeOf` names the line of a setting. @throws HostError CONFIG_INVALID */
+export function checkSignIns(settings: DebuggerSettings, placeOf: (path: readonly string[]) => string): void {
+  for (const name of ['debuggerUsers', 'debuggerCertificates'] as const) {
+    for (const [who, role] of Object.entries(settings[name])) {
+      if (ROLES.includes(role)) continue;
+      const message = `${placeOf([name, who])}: "${role}" is no role; expected ${ROLES.join(', ')}`;
+      throw new HostError('CONFIG_INVALID', message);
+    }
+  }
+  const { debuggerUserField: field, debuggerUsers: users } = settings;
+  if (field !== '' && !/^[A-Za-z][A-Za-z0-9-]{1,63}$/.test(field)) {
+    throw new HostError('CONFIG_INVALID', `${placeOf(['debuggerUserField'])}: "${field}" is no name of a field`);
+  }
+  if (field === '' && Object.keys(users).length > 0) {
+    throw new HostError('CONFIG_INVALID', `${placeOf(['debuggerUsers'])}: users need debuggerUserField`);
+  }
+}
+
+/** Who may debug, and what of it is written down. What is `current` may change. */
+export function debuggerRules(
+  { debuggerAuth, debuggerAuditMask: auditMask }: DebuggerSettings,
+  current: () => DebuggerSettings,
+): { auth: 'link' | 'none'; signIns(): SignIns; auditMask: readonly string[] } {
+  return {
+    auth: debuggerAuth === 'none' ? 'none' : 'link',
+    auditMask,
+    signIns: () => ({
+      userField: current().debuggerUserField.toLowerCase(),
+      users: current().debuggerUsers as SignIns['users'],
+      certificates: current().debuggerCertificates as SignIns['certificates'],
+    }),
+  };
+}

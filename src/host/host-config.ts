@@ -6,7 +6,7 @@ import { FRONT_LIMITS, type FrontLimits } from '../base/limits.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings } from '../apps/apps.ts';
 import type { AppSettingsSource } from '../apps/apps.ts';
-import { DEBUGGER_SETTINGS } from './debugger-settings.ts';
+import { checkSignIns, DEBUGGER_SETTINGS } from './debugger-settings.ts';
 import { defaultTlsConfig, readTlsConfig, type TlsConfig } from './tls-config.ts';
 import { yaml } from './yaml.ts';
 import { parseBackend } from '../wire/backend-address.ts';
@@ -334,6 +334,7 @@ function checked<Table extends SettingTable>(
 
 /** What a table of settings cannot tell. */
 function checkPeers(host: HostSettings, file: string, lineOf: LineOf): void {
+  checkSignIns(host, (path) => `${file}:${lineOf(path)}`);
   for (const [prefix, address] of Object.entries(host.backends)) {
     const where = `${file}:${lineOf(['backends', prefix])}`;
     if (!/^(?:\/|https?:\/\/)/.test(prefix)) {

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
 import type { InspectorAddress } from '../wire/inspector-messages.ts';
+import type { SignIns } from '../wire/sign-ins.ts';
 import type { HostSnapshot } from '../wire/status.ts';
 import type { JoinPrefix } from './claims.ts';
 import type { HostConfig } from './host-config.ts';
@@ -93,6 +94,7 @@ export interface HostParts {
     /** Links and sessions of visitors, and the audit log. */
     folder: string;
     auth: DebuggerAuth;
+    signIns(): SignIns;
     auditMask: readonly string[];
     clock: Clock;
     log: Log;

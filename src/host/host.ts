@@ -16,7 +16,8 @@ import { Fronts, type FrontAsk } from './fronts.ts';
 import type { MergedEvent } from './process-links.ts';
 import { parsePortRange, type HostConfig } from './host-config.ts';
 import { DebuggerDesk } from './debugger-desk.ts';
-import type { DebuggerAuth, Host, HostDebugger, HostOptions } from './host-parts.ts';
+import { debuggerRules } from './debugger-settings.ts';
+import type { Host, HostDebugger, HostOptions } from './host-parts.ts';
 import { decideOnIndex, plainAnswer } from './index-door.ts';
 import { decideOnLogs, LOG_GROUPS } from './log-door.ts';
 import { LiveConfig } from './live-config.ts';
@@ -155,10 +156,8 @@ class Supervisor implements Host {
       portRange: bound.portRange,
       ...(config.host.debuggerTransport === 'thread' ? { socketFolder: bound.run.folder } : {}),
       folder: debuggerFolder(),
-      auth: config.host.debuggerAuth as DebuggerAuth,
-      auditMask: config.host.debuggerAuditMask,
-      clock,
-      log,
+      ...debuggerRules(config.host, () => this.#config.current.host),
+      clock, log,
     });
   }
 
@@ -210,8 +209,7 @@ class Supervisor implements Host {
       settingsFolder: debuggerFolder(),
       hangTimeoutMs: this.#hangTimeoutMs,
       unattended: (scope) => unattendedPolicy(this.#config.current.host, this.urls, scope),
-      auth: config.host.debuggerAuth as DebuggerAuth,
-      auditMask: config.host.debuggerAuditMask,
+      ...debuggerRules(config.host, () => this.#config.current.host),
       graceMs: config.host.debuggerGraceMs,
       fronts: this.#fronts.linkSockets,
       expect: (process) => this.#fronts.expect(process),

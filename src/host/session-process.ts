@@ -32,6 +32,7 @@ export interface SessionProcessesOptions {
   uiFolder: string;
   /** Where DevTools settings are kept, a file an app, and who signed in. */
   settingsFolder: string;
+  signIns(): SessionOptions['signIns'];
   /** How long one lives without a front. */
   graceMs: number;
   auth: SessionOptions['auth'];
@@ -238,6 +239,7 @@ export class SessionProcesses {
       appPath: request.appPath,
       debuggerFolder: settingsFolder,
       auth,
+      signIns: this.#options.signIns(),
       auditMask: [...auditMask],
       unattended: this.#options.unattended(request.scope),
       pid: request.pid,

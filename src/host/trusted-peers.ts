@@ -6,7 +6,7 @@ import type { HostSettings } from './host-config.ts';
 
 /** What the fronts are told. `bound` are the listeners of the configuration. */
 export function trustedPeers(
-  { trustedProxies, proxyProtocol, lenientListeners }: HostSettings,
+  { trustedProxies, proxyProtocol, lenientListeners, debuggerUserField }: HostSettings,
   bound: readonly { text?: string | undefined; origin: string }[],
 ): TrustedPeers {
   const originsOf = (names: readonly string[]): string[] =>
@@ -15,5 +15,6 @@ export function trustedPeers(
     proxies: [...trustedProxies],
     proxyListeners: originsOf(proxyProtocol),
     lenientListeners: originsOf(lenientListeners),
+    ...(debuggerUserField !== '' && { userField: debuggerUserField.toLowerCase() }),
   };
 }

@@ -36,7 +36,9 @@ export function askedRequest(
   head: RequestHead,
   seen: { path: string; local: boolean; origin: Origin },
 ): AskedRequest {
+  const { client } = seen.origin.tls ?? {};
   return {
+    ...(client?.error === '' && client.chain[0] !== undefined && { certificate: client.chain[0] }),
     method: head.method,
     target: head.path + head.query,
     path: seen.path,

@@ -19,7 +19,7 @@ import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { Deciding } from './deciding.ts';
 import { renderFailure } from './error-page.ts';
-import { forwardedFields } from './forwarded.ts';
+import { forwardedFields, withoutUser } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
 import { divertedTarget, type Destination, type FrontContext, type RouteTarget } from './front-context.ts';
 import { KeptChannels } from './kept-channels.ts';
@@ -96,12 +96,10 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     this.#writer.start(head.method, head.version);
     const { origin } = this.#client;
     const isTrusted = (this.#isTrusted ??= this.#context.trusts(origin.remoteAddress));
+    if (!isTrusted) this.#head = withoutUser(head, this.#context.userField);
     this.#redirect = this.#context.secureHosts?.settle({ head, origin, isTrusted }, this.#writer) ?? null;
     const path = routingPath(head.path);
-    if (path === null) {
-      this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
-      return;
-    }
+    if (path === null) return this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
     if (this.#client.isBodyTooLong) {
       const why = tooLong(this.#context.limits.bodyBytesMax).message;
       this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${why}.`);

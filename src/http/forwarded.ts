@@ -103,3 +103,15 @@ function withoutClaims(fields: string[], origin: Origin, host: string): string[]
   kept.push('X-Forwarded-Port', String(origin.localPort));
   return kept;
 }
+
+/** The head without the field that names a user, in lower case ('': none), and without what may pass for it. */
+export function withoutUser<Head extends { fields: string[] }>(head: Head, userField: string): Head {
+  if (userField === '') return head;
+  const { fields } = head;
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index]!;
+    if (name.toLowerCase().replaceAll('_', '-') !== userField) kept.push(name, fields[index + 1]!);
+  }
+  return kept.length === fields.length ? head : { ...head, fields: kept };
+}

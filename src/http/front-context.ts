@@ -44,6 +44,8 @@ export interface FrontContext {
   lenientListeners: ReadonlySet<string>;
   /** What the peer at this address says about others is believed. */
   trusts(address: string): boolean;
+  /** A field that others may not say, in lower case; ''. */
+  userField: string;
   groupOf(id: string): ProcessGroup | undefined;
   ask(ask: { group: string; prefix: string; request: AskedRequest }): Promise<Decision>;
 }

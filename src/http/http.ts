@@ -48,17 +48,20 @@ export interface FrontHost {
   drained(process: string): void;
 }
 
+/** What a front is told at its start. */
+export interface FrontSetup {
+  limits: FrontLimits;
+  routes: Route[];
+  groups: Group[];
+  processes: ExpectedProcess[];
+  tls?: TlsState;
+  peers?: TrustedPeers;
+}
+
 /** What a front does for its host. */
 export interface Front {
   /** Comes first, and again with everything after a loss of state. Limits hold for new connections. */
-  configure(state: {
-    limits: FrontLimits;
-    routes: Route[];
-    groups: Group[];
-    processes: ExpectedProcess[];
-    tls?: TlsState;
-    peers?: TrustedPeers;
-  }): void;
+  configure(state: FrontSetup): void;
   /** Replaces certificates and everything else about TLS, for the next handshakes. */
   tls(state: TlsState): void;
   /** Lets processes dial in. @throws HostError LISTEN_FAILED */
@@ -102,7 +105,7 @@ export function createFront(options: {
 
 class HttpFront implements Front, LinkHost {
   #host: FrontHost;
-  #context: FrontContext & { limits: FrontLimits; trusts: (address: string) => boolean };
+  #context: FrontContext & { limits: FrontLimits; trusts: (address: string) => boolean; userField: string };
   #proxyListeners: ReadonlySet<string> = new Set();
   #listener: Listener;
   #tls = new TlsStore();
@@ -130,6 +133,7 @@ class HttpFront implements Front, LinkHost {
       secureHosts: null,
       requests: 0, isDraining: false, lenientListeners: new Set(),
       trusts: isLoopbackAddress,
+      userField: '',
       ask: (ask) => host.ask(ask),
       groupOf: (id) => this.#groups.get(id),
     };
@@ -138,19 +142,13 @@ class HttpFront implements Front, LinkHost {
     this.#context.ticker.add({ tick: (now) => this.#tickGroups(now) });
   }
 
-  configure(state: {
-    limits: FrontLimits;
-    routes: Route[];
-    groups: Group[];
-    processes: ExpectedProcess[];
-    tls?: TlsState;
-    peers?: TrustedPeers;
-  }): void {
+  configure(state: FrontSetup): void {
     this.#context.limits = state.limits;
     this.#resizeCache(state.limits.cacheBytesMax);
     if (state.tls !== undefined) this.tls(state.tls);
     if (state.peers !== undefined) {
       this.#context.trusts = networkTest(state.peers.proxies);
+      this.#context.userField = state.peers.userField ?? '';
       this.#proxyListeners = new Set(state.peers.proxyListeners);
       this.#context.lenientListeners = new Set(state.peers.lenientListeners);
     }

@@ -92,6 +92,8 @@ export interface TrustedPeers {
   proxies: string[];
   /** Origins of the listeners whose connections begin with a PROXY protocol header. */
   proxyListeners: string[];
+  /** A field that only such proxies may say, in lower case: taken from everybody else. Absent: there is none. */
+  userField?: string;
   /** Origins of the listeners that take raw bytes in targets (docs/refusals.md); absent: none. */
   lenientListeners?: string[];
 }
@@ -178,6 +180,8 @@ export interface AskedRequest {
   encrypted: boolean;
   /** A person at this machine who came through no proxy (base/loopback.ts). */
   local: boolean;
+  /** The certificate of the client, DER in base64, where it is trusted. */
+  certificate?: string;
 }
 
 export type FrontToHost =

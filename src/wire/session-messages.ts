@@ -2,6 +2,7 @@
 // proxy serves, a signal ends the session (SIGTERM), and over IPC the proxy tells how it stands.
 
 import type { AdoptableSession } from './adoption-messages.ts';
+import type { SignIns } from './sign-ins.ts';
 import type { InspectorAddress } from './inspector-messages.ts';
 
 /** A program that stands while nobody is there. */
@@ -35,6 +36,8 @@ export interface SessionOptions {
   debuggerFolder: string;
   /** `none` lets everybody in. */
   auth: 'link' | 'none';
+  /** Who may debug by who they are. */
+  signIns: SignIns;
   /** Regular expressions; what they match is masked in the audit log. */
   auditMask: string[];
   /** Where the DevTools settings of the app are kept. */

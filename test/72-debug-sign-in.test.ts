@@ -1,0 +1,123 @@
+// Who may debug from elsewhere by who they are: a client certificate, or a user whom a trusted proxy names.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import https from 'node:https';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startHost, type RunningHost } from './host-fixture.ts';
+import { get, type Got } from './http-client.ts';
+import { made, madeAuthority } from './made-certificates.ts';
+
+const authority = madeAuthority();
+const server = made('localhost', { issuer: authority.issuer, names: ['localhost'] });
+const clients = madeAuthority('clients');
+const alice = made('alice', { issuer: clients.issuer, usages: ['clientAuth'] });
+const stranger = made('stranger', { issuer: clients.issuer, usages: ['clientAuth'] });
+const forger = made('alice', { issuer: madeAuthority('others').issuer, usages: ['clientAuth'] });
+
+const APP = "require('http').createServer((q, s) => s.end(JSON.stringify(q.headers))).listen(process.env.PORT);";
+const CONFIG = (proxies: string): string => `
+debuggerUserField: X-Remote-User
+debuggerUsers: { bob: full, eve: observe }
+debuggerCertificates: { CN=alice: step }
+trustedProxies: [${proxies}]
+tls:
+  certificates: [{ cert: keys/server.pem, key: keys/server.key }]
+  clients: [{ certificates: request, trust: keys/clients.pem }]
+`;
+
+let host: RunningHost;
+let securePort = 0;
+
+function start(proxies: string): Promise<RunningHost> {
+  const files = {
+    'shop/server.js': APP,
+    'slip.yml': CONFIG(proxies),
+    'keys/server.pem': server.cert,
+    'keys/server.key': server.key,
+    'keys/clients.pem': clients.cert,
+  };
+  const listeners = ['http://127.0.0.1:0', 'https://127.0.0.1:0'];
+  return startHost({ files, config: 'slip.yml', args: listeners.flatMap((origin) => ['--listen', origin]) });
+}
+
+before(async () => {
+  host = await start('127.0.0.1');
+  securePort = Number(/https:\/\/127\.0\.0\.1:(\d+)\//.exec(await host.line(/ready on .*https/))![1]);
+});
+after(() => host.stop());
+
+/** From elsewhere, as far as the host can tell; a person opened it. */
+const VISIT = {
+  host: 'shop.example', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none',
+};
+
+function visit(
+  path: string,
+  { cert, key }: { cert: string; key: string },
+  more: https.RequestOptions = {},
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const ours = { host: '127.0.0.1', port: securePort, path, agent: false, headers: VISIT, cert, key };
+    const asked = https.request({ ...ours, ca: authority.cert, servername: 'localhost', ...more }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode!, text }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+const BY_PROGRAM = { method: 'POST', headers: { host: 'shop.example' } };
+
+const roleIn = (text: string): string | undefined => /"role":"(\w+)"/.exec(text)?.[1];
+
+test('a client certificate of the list opens the debugger, with its role; others do not', async () => {
+  await get(`${host.url}shop/debug/`);
+  const page = await visit('/shop/debug/', alice);
+  assert.deepEqual([page.status, roleIn(page.text)], [200, 'step'], page.text.slice(0, 300));
+  for (const other of [stranger, forger]) {
+    assert.equal((await visit('/shop/debug/', other)).status, 403);
+    const program = await visit('/shop/debug/cdp/sign-in', other, BY_PROGRAM);
+    assert.equal(program.status, 403);
+  }
+  const program = await visit('/shop/debug/cdp/sign-in', alice, BY_PROGRAM);
+  assert.deepEqual([program.status, roleIn(program.text)], [200, 'step']);
+  // Script on a page of the app shows the same certificate.
+  const scripted = { ...VISIT, 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
+  assert.equal((await visit('/shop/debug/', alice, { headers: scripted })).status, 403);
+  // Not in this role.
+  assert.equal((await visit('/shop/debug/?kill', alice)).status, 403);
+  const audit = readFileSync(join(host.home, 'debugger', 'audit.jsonl'), 'utf8');
+  assert.match(audit, /"certificate:CN=alice"/);
+});
+
+const named = (url: string, user: string, more: Record<string, string> = {}): Promise<Got> =>
+  get(url, { headers: { ...VISIT, 'x-forwarded-for': '203.0.113.9', 'x-remote-user': user, ...more } });
+
+test('a user whom a trusted proxy names opens the debugger, with the role of the list', async () => {
+  await get(`${host.url}shop/debug/`);
+  const bob = await named(`${host.url}shop/debug/`, 'bob');
+  assert.deepEqual([bob.status, roleIn(bob.text)], [200, 'full']);
+  const eve = await named(`${host.url}shop/debug/`, 'eve');
+  assert.deepEqual([eve.status, roleIn(eve.text)], [200, 'observe']);
+  assert.equal((await named(`${host.url}shop/debug/?kill`, 'eve')).status, 403);
+  assert.equal((await named(`${host.url}shop/debug/`, 'mallory')).status, 403);
+  assert.equal((await named(`${host.url}shop/debug/`, 'bob', { 'sec-fetch-dest': 'iframe' })).status, 403);
+  assert.match((await named(`${host.url}shop/debug/?kill`, 'bob')).text, /have been killed/);
+  // It may also start one.
+  assert.equal((await named(`${host.url}shop/debug/`, 'bob')).status, 200);
+});
+
+test('who is no trusted proxy names nobody, to the debugger or to an app', async (t) => {
+  const open = await start('192.0.2.1');
+  t.after(() => open.stop());
+  assert.equal((await named(`${open.url}shop/debug/`, 'bob')).status, 403);
+  const seen = await named(`${open.url}shop/`, 'bob', { x_remote_user: 'bob', 'x-other': '1' });
+  const fields = JSON.parse(seen.text) as Record<string, string>;
+  assert.deepEqual([fields['x-remote-user'], fields['x_remote_user'], fields['x-other']], [undefined, undefined, '1']);
+  const believed = JSON.parse((await named(`${host.url}shop/`, 'bob')).text) as Record<string, string>;
+  assert.equal(believed['x-remote-user'], 'bob');
+});
