@@ -15,6 +15,8 @@ import type { ResponseHead, ResponseSink } from './response-reader.ts';
 export interface AnswerClient {
   /** The final head goes out now. `closes`: the connection must end behind it. Returns if it is kept. */
   answerStarts(closes: boolean): boolean;
+  /** How long the connection is kept when it is idle. `saidMs`: what the response says of that. */
+  keepAliveMs(saidMs: number | undefined): number;
 }
 
 export type AnswerState =
@@ -80,7 +82,7 @@ export class AnswerWriter implements ResponseSink {
     if (this.#version === 10) return;
     const { status, reason, fields } = head;
     this.#output.text(
-      writeResponseHead({ version: 11, status, reason, fields, framing: 'none', keepAlive: true }),
+      writeResponseHead({ version: 11, status, reason, fields, framing: 'none', keepAlive: 0 }),
     );
   }
 
@@ -89,11 +91,12 @@ export class AnswerWriter implements ResponseSink {
     this.#state = 'body';
     this.#framing = head.upgraded ? 'none' : this.#framingFor(head);
     const closes = head.closes || this.#framing === 'close';
-    const keepAlive = head.upgraded || this.#client.answerStarts(closes);
+    const keepAlive = (head.upgraded || this.#client.answerStarts(closes))
+      && this.#client.keepAliveMs(head.keepAliveMs);
     this.#output.text(this.#headText(head, keepAlive));
   }
 
-  #headText(head: ResponseHead, keepAlive: boolean): string {
+  #headText(head: ResponseHead, keepAlive: number | false): string {
     const { status, reason, lines } = head;
     const [version, framing] = [this.#version, this.#framing];
     if (lines !== undefined && this.#added.length === 0) {

@@ -305,15 +305,30 @@ test('a client that takes nothing is reset after writeStallTimeoutMs', () =>
     await gone;
   }));
 
+test('a client is told how long its connection is kept: by the program, if that is shorter and was chosen', () =>
+  withFront({ limits: { keepAliveTimeoutMs: 20_000 } }, async ({ join, client }) => {
+    const app = await join();
+    const browser = client();
+    for (const [said, told] of [['5', '20'], ['8', '8'], ['60', '20']]) {
+      browser.get('/');
+      const { channel } = await app.request();
+      app.data(channel, `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=${said}\r\nContent-Length: 3\r\n\r\nok.`);
+      app.end(channel);
+      assert.match(await browser.until('ok.'), new RegExp(`\r\nKeep-Alive: timeout=${told}\r\n`));
+    }
+  }));
+
 test('the last request of requestsPerConnectionMax is told to close', () =>
   withFront({ limits: { requestsPerConnectionMax: 2 } }, async ({ join, client }) => {
     const app = await join();
     app.onRequest = (channel) => app.answer(channel, 'ok.');
     const browser = client();
     browser.get('/');
-    assert.doesNotMatch(await browser.until('ok.'), /Connection/);
+    assert.match(await browser.until('ok.'), /\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n/);
     browser.get('/');
-    assert.match(await browser.rest(), /Connection: close/);
+    const last = await browser.rest();
+    assert.match(last, /\r\nConnection: close\r\n/);
+    assert.doesNotMatch(last, /Keep-Alive/);
   }));
 
 test('too many connections, in all or from one address, get 503', async () => {

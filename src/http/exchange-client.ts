@@ -12,7 +12,7 @@ export type ExchangeState =
   | 'tunnel'; // It became another protocol.
 
 /** The client's side of an exchange. */
-export interface ExchangeClient extends AnswerClient {
+export interface ExchangeClient extends Pick<AnswerClient, 'answerStarts'> {
   readonly origin: Origin;
   /** All of the request's body has been read. */
   readonly isBodyWhole: boolean;

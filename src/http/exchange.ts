@@ -170,6 +170,12 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     return this.#client.answerStarts((closes && isOwn) || isUnclear);
   }
 
+  /** The time of whoever closes first: a program may; a backend's connection is another one. */
+  keepAliveMs(saidMs = Infinity): number {
+    const { keepAliveTimeoutMs } = this.#context.limits;
+    return this.#channel?.link.isHop === true ? keepAliveTimeoutMs : Math.min(saidMs, keepAliveTimeoutMs);
+  }
+
   // --- route and queue
 
   #find(path: string): FindResult<RouteTarget> {
@@ -181,12 +187,11 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   #lookUp(): void {
     this.#lookups += 1;
     const found = this.#find(this.#path);
-    const isAskable = this.#lookups <= LOOKUPS_MAX - 1;
     if (isAboutServer(this.#head!, found)) this.#answer(SERVER_OPTIONS);
     else if (found === 'no-path') this.#refuse(404, 'ROUTE_NOT_FOUND', 'No app serves this path.');
     else if (found === 'no-host') this.#refuse(400, 'HOST_UNKNOWN', 'Nothing is served under this host name.');
     else if (this.#redirect !== null && !found.value.staysPlain) this.#answer(this.#redirect);
-    else if (isAskable && isAsked(found, this.#path)) this.#ask(found);
+    else if (this.#lookups < LOOKUPS_MAX && isAsked(found, this.#path)) this.#ask(found);
     else if (this.#deciding.isNeededFor(found.value)) this.#enter({ group: found.value.decider!, zone: null });
     else this.#enter(divertedTarget(found.value, this.#head!.fields, this.#context));
   }

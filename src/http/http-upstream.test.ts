@@ -127,7 +127,7 @@ test('a connection that the backend closes is not used again; neither is one tha
     browser.get('/old/');
     const first = await peers.next();
     await first.serve('one', 'Connection: close\r\n');
-    assert.doesNotMatch(await browser.until('one'), /Connection/, 'the connection of the client stays');
+    assert.doesNotMatch(await browser.until('one'), /Connection: close/, 'the connection of the client stays');
     browser.get('/old/');
     const second = await peers.next();
     await second.serve('two');

@@ -24,7 +24,8 @@ test('a request goes to the process and its answer to the client, in one write',
     assert.equal(request.origin?.remoteAddress, '127.0.0.1');
     app.answer(channel, 'hello');
     const answer = await browser.until('hello');
-    assert.match(answer, /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\nDate: [^\r]+\r\n\r\nhello$/);
+    const kept = 'Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n';
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 200 OK\r\nContent-Length: 5\r\nDate: [^\r]+\r\n${kept}\r\nhello$`));
     assert.equal(browser.chunksSeen, 1);
   }));
 

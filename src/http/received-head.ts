@@ -18,6 +18,8 @@ export interface ResponseHead {
   readonly body: ResponseFraming;
   /** The sender closes its connection after this response. */
   readonly closes: boolean;
+  /** How long the sender keeps an idle connection; absent: it does not say, or means its default. */
+  readonly keepAliveMs?: number | undefined;
   /** 101, or 2xx to CONNECT: what follows is another protocol. */
   readonly upgraded: boolean;
   /** Status line and fields as they can go out, each line with its CRLF. Absent where they have to be written. */
@@ -37,6 +39,7 @@ export class ReceivedHead implements ResponseHead {
   readonly reason: string;
   readonly body: ResponseFraming;
   readonly closes: boolean;
+  readonly keepAliveMs: number | undefined;
   readonly upgraded: boolean;
   readonly lines: HeadLines;
   #fields: readonly string[] | null = null;
@@ -46,6 +49,7 @@ export class ReceivedHead implements ResponseHead {
     this.reason = head.reason;
     this.body = head.body;
     this.closes = head.closes;
+    this.keepAliveMs = head.keepAliveMs;
     this.upgraded = head.upgraded;
     this.lines = lines;
   }
@@ -57,8 +61,8 @@ export class ReceivedHead implements ResponseHead {
 
 /** The same head with other fields. */
 export function withFields(head: ResponseHead, fields: readonly string[]): ResponseHead {
-  const { status, reason, body, closes, upgraded } = head;
-  return { status, reason, fields, body, closes, upgraded };
+  const { status, reason, body, closes, keepAliveMs, upgraded } = head;
+  return { status, reason, fields, body, closes, keepAliveMs, upgraded };
 }
 
 /** Flat fields of checked lines that begin at `start`, without white space around values. */

@@ -6,9 +6,11 @@ import type { ResponseHeadOptions } from './response-head.ts';
 
 const DATE = 'Sat, 21 Nov 2026 04:00:00 GMT';
 
+const KEPT = ['Connection: keep-alive', 'Keep-Alive: timeout=75'];
+
 function write(options: Partial<ResponseHeadOptions>): string[] {
   const text = writeResponseHead({
-    version: 11, status: 200, reason: '', fields: [], framing: 'as-is-length', keepAlive: true, date: DATE,
+    version: 11, status: 200, reason: '', fields: [], framing: 'as-is-length', keepAlive: 75_000, date: DATE,
     ...options,
   });
   assert.ok(text.endsWith('\r\n\r\n'));
@@ -18,18 +20,19 @@ function write(options: Partial<ResponseHeadOptions>): string[] {
 test('writeResponseHead writes the fields as they are and adds a date', () => {
   const fields = ['Content-Length', '5', 'x-A', 'b', 'Set-Cookie', 'c', 'Set-Cookie', 'd'];
   const lines = ['HTTP/1.1 200 OK', 'Content-Length: 5', 'x-A: b', 'Set-Cookie: c', 'Set-Cookie: d'];
-  assert.deepEqual(write({ fields }), [...lines, `Date: ${DATE}`]);
+  assert.deepEqual(write({ fields }), [...lines, `Date: ${DATE}`, ...KEPT]);
 });
 
 test('writeResponseHead leaves a date that is there', () => {
-  assert.deepEqual(write({ fields: ['DATE', 'then'] }), ['HTTP/1.1 200 OK', 'DATE: then']);
+  assert.deepEqual(write({ fields: ['DATE', 'then'] }), ['HTTP/1.1 200 OK', 'DATE: then', ...KEPT]);
 });
 
-test('writeResponseHead says about the connection only what the version does not', () => {
-  const table: [10 | 11, boolean, string[]][] = [
-    [11, true, []],
+test('writeResponseHead says what becomes of the connection, and how long it is kept', () => {
+  const table: [10 | 11, number | false, string[]][] = [
+    [11, 75_000, KEPT],
+    [11, 1999, ['Connection: keep-alive', 'Keep-Alive: timeout=1']],
     [11, false, ['Connection: close']],
-    [10, true, ['Connection: keep-alive']],
+    [10, 75_000, KEPT],
     [10, false, []],
   ];
   for (const [version, keepAlive, lines] of table) {

@@ -21,8 +21,8 @@ export interface ResponseHeadOptions {
   /** Flat, checked: from a ResponseReader, or {@link areSafeFields} holds. No hop-by-hop field. */
   fields: readonly string[];
   framing: WrittenFraming;
-  /** The connection is used on. False with framing `close`. */
-  keepAlive: boolean;
+  /** The connection is used on, idle for so long at most, in ms. False with framing `close`, and where it is not. */
+  keepAlive: number | false;
   /** The value of Date if the fields have none. Default: now. */
   date?: string;
 }
@@ -68,15 +68,29 @@ export function headEnd(
 ): string {
   const { version, status, framing, keepAlive, hasDate } = options;
   assert(version === 11 || framing !== 'chunked', 'an HTTP/1.0 client gets no chunks');
-  assert(!keepAlive || framing !== 'close', 'a body that ends with the connection ends the connection');
+  assert(keepAlive === false || framing !== 'close', 'a body that ends with the connection ends the connection');
   let text = hasDate ? '' : `Date: ${options.date ?? httpDate()}\r\n`;
   if (status >= 200) {
-    // RFC 9112 9.3: only what differs from the version's habit has to be said.
-    if (!keepAlive && version === 11) text += 'Connection: close\r\n';
-    else if (keepAlive && version === 10) text += 'Connection: keep-alive\r\n';
+    if (keepAlive !== false) text += keptLines(keepAlive);
+    else if (version === 11) text += 'Connection: close\r\n';
   }
   if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   return `${text}\r\n`;
+}
+
+let keptMs = -1;
+let keptText = '';
+
+/**
+ * Tells how long the connection is kept, as node does: clients that know it do not send a request on one that is
+ * just being closed.
+ */
+function keptLines(keepAliveMs: number): string {
+  if (keepAliveMs !== keptMs) {
+    keptMs = keepAliveMs;
+    keptText = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`;
+  }
+  return keptText;
 }
 
 function isMadeOf(text: string, table: Uint8Array): boolean {

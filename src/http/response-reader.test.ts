@@ -93,8 +93,20 @@ test('ResponseReader reads a response as node writes it', () => {
     ],
     body: { kind: 'length', length: 12 },
     closes: false,
+    keepAliveMs: undefined,
     upgraded: false,
   }]);
+});
+
+test('ResponseReader tells how long the sender keeps its connection, but for the default of node', () => {
+  const table: [string, number | undefined][] = [
+    ['timeout=72', 72_000], ['Timeout=3, max=9', 3000], ['timeout=0', 0], ['timeout=5', undefined],
+    ['timeout=5, max=9', undefined], ['max=9', undefined], ['timeout=-1', undefined], ['timeout=9x', undefined],
+  ];
+  for (const [value, expected] of table) {
+    const { heads } = readText('GET', `HTTP/1.1 204 No Content\r\nKeep-Alive: ${value}\r\n\r\n`);
+    assert.equal(heads[0]?.keepAliveMs, expected, value);
+  }
 });
 
 test('ResponseReader lets a head go on as it came, without what is of its connection only', () => {

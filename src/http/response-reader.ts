@@ -387,11 +387,19 @@ function makeHead(
       }
     }
   }
-  const head = { status, reason, body, closes, upgraded: status === 101 || isTunnel };
+  const keepAliveMs = keepAliveMsOf(steering.keepAlive);
+  const head = { status, reason, body, closes, keepAliveMs, upgraded: status === 101 || isTunnel };
   const isWritten = dropped.length > 0 || upgrade !== null;
   if (!isWritten && version === 11 && reason !== '' && lines.isPlain) return new ReceivedHead(head, lines);
   const fields = fieldsOfLines(lines.text, lines.text.indexOf('\n') + 1);
   if (!isWritten) return { ...head, fields };
   const keepsUpgrade = upgrade !== null && (status === 101 || status === 426);
   return { ...head, fields: withoutFields(fields, ['connection', 'upgrade', ...dropped], keepsUpgrade) };
+}
+
+/** What `Keep-Alive: timeout=9, max=3` says, in ms. 5 s is node's default, which nobody chose: it says nothing. */
+function keepAliveMsOf(value: string | null): number | undefined {
+  if (value === null || value === 'timeout=5') return undefined;
+  const seconds = /^timeout=(\d{1,6})(?:,|$)/i.exec(value)?.[1];
+  return seconds === undefined || seconds === '5' ? undefined : Number(seconds) * 1000;
 }

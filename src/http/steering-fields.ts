@@ -14,6 +14,8 @@ export class SteeringFields implements FramingFields {
   contentLength: string | null = null;
   transferEncoding: string | null = null;
   connection: string | null = null;
+  /** The last one counts. */
+  keepAlive: string | null = null;
   upgrade: string | null = null;
   expect: string | null = null;
   /** A field that some program would take for another: "_" for "-", or a name that objects have. */
@@ -25,6 +27,7 @@ export class SteeringFields implements FramingFields {
     this.contentLength = null;
     this.transferEncoding = null;
     this.connection = null;
+    this.keepAlive = null;
     this.upgrade = null;
     this.expect = null;
     this.lookAlike = '';
@@ -99,7 +102,9 @@ export class SteeringFields implements FramingFields {
       // The usual values name no other field: the rest of the work can be left out.
       return !isKeepAlive(value) && !isClose(value);
     }
-    return first !== 0x6b || (name !== 'Keep-Alive' && name.toLowerCase() !== 'keep-alive');
+    if (first !== 0x6b || (name !== 'Keep-Alive' && name.toLowerCase() !== 'keep-alive')) return true;
+    this.keepAlive = value;
+    return false;
   }
 
   #noteLookAlike(name: string): void {
