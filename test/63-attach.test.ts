@@ -169,4 +169,6 @@ test('an address that leads nowhere is an error with a reason', async () => {
   await assert.rejects(attached('ftp://x/'), { code: 'OPTION_INVALID' });
   await assert.rejects(attached('http://127.0.0.1:1/x/debug/'), { code: 'DEBUGGER_NOT_RUNNING' });
   await assert.rejects(attached(`${host.url}shop/debug/?link=wrong`), { code: 'DEBUGGER_FORBIDDEN' });
+  const message = `${host.url}nope/: No app serves this path.`;
+  await assert.rejects(attached(`${host.url}nope/`), { code: 'DEBUGGER_NOT_RUNNING', message });
 });

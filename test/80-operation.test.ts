@@ -88,13 +88,28 @@ test('verbs say what is wrong: no host, no such app, no such option', async (t) 
   assert.equal(reload.code, 2);
   assert.match(reload.stderr, /reload <app>, or --all/);
   assert.match((await runCli(['status', 'shop'], host.home)).stdout, /^shop +\/shop\/ +idle/m);
-  assert.match((await runCli(['status', 'nope'], host.home)).stderr, /there is no app "nope" \[APP_UNKNOWN\]/);
+  assert.match((await runCli(['status', 'nope'], host.home)).stderr, /there is no app "nope"; see slipstream status \[APP_UNKNOWN\]/);
   assert.match((await runCli(['check', join(host.root, 'no')], host.home)).stderr, /is not a folder \[ROOT_MISSING\]/);
   assert.equal((await runCli(['status', '--nope'], host.home)).code, 2);
   assert.match((await runCli(['statsu'], host.home)).stderr, /did you mean "status"/);
+  const file = await runCli(['serve', join(host.root, 'shop/server.js')], host.home);
+  assert.match(file.stderr, /server\.js is not a folder \[ROOT_MISSING\]/);
+  assert.match((await runCli(['help', 'constructor'])).stdout, /^Usage: slipstream <verb>/m);
   const help = await runCli(['logs', '--help']);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /--follow/);
+});
+
+test('a verb whose reader leaves ends without a word', async (t) => {
+  const files: Record<string, string> = {};
+  for (let count = 0; count < 40; count++) files[`app${count}/server.js`] = '';
+  const host = await hostFor(t, { files });
+  const cli = startCli(['status', '--json'], host.home);
+  cli.stdout?.destroy();
+  let complaints = '';
+  cli.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  const [code] = (await once(cli, 'close')) as [number | null];
+  assert.deepEqual([code, complaints], [0, '']);
 });
 
 test('stop answers 503 until start, and lets requests under way finish', async (t) => {

@@ -61,6 +61,8 @@ test('commandOf adds tsx where node does not run TypeScript by itself', () => {
   const loaded = { ...app, nodeFlags: ['--import=tsx'] };
   const own = commandOf({ ...OPTIONS, app: loaded, nodePath: '/other/node' });
   assert.equal(own.args.includes('--import'), false);
+  // What a start script runs with tsx gets it, whatever this node can.
+  assert.equal(commandOf({ ...OPTIONS, app: { ...app, usesTsx: true } }).args.includes('--import'), true);
 });
 
 test('inheritedNodeOptions keeps quoted values together', () => {

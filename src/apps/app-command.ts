@@ -134,10 +134,11 @@ function stripsTypes(): boolean {
 
 /** The flags that make node run the entry, when it does not do so by itself. */
 function typescriptFlags(options: CommandOptions, flags: readonly string[]): string[] {
-  if (!/\.[cm]?tsx?$/.test(options.app.entry)) return [];
+  const { app } = options;
+  if (app.usesTsx === undefined && !/\.[cm]?tsx?$/.test(app.entry)) return [];
   // Another node may be older; tsx works with all.
   const isOther = options.nodePath !== undefined && options.nodePath !== process.execPath;
-  if (!isOther && stripsTypes()) return [];
+  if (!isOther && app.usesTsx === undefined && stripsTypes()) return [];
   const loader = /(?:^|[/=])(?:tsx|ts-node|@swc-node|esbuild-register)(?:$|\/)/;
   if (flags.some((flag) => loader.test(flag))) return [];
   // From our own dependency: the app need not have it.

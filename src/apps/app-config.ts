@@ -265,6 +265,8 @@ export interface App {
   readonly args: readonly string[];
   /** Variables that the start script sets. */
   readonly scriptEnv: Readonly<Record<string, string>>;
+  /** The start script runs the file with tsx or ts-node. */
+  readonly usesTsx?: true;
   /** Why it cannot be started as its folder is now; undefined when nothing is known against it. */
   readonly problem: string | undefined;
 }

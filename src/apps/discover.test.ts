@@ -50,7 +50,10 @@ test('discoverApps finds apps by what their folders hold', async () => {
       ['/a/ srv.js'],
     ],
     [{ [PACKAGE]: '{"scripts":{"start":"node ."},"main":"m.js"}', 'a/m.js': '' }, ['/a/ m.js']],
-    [{ [PACKAGE]: '{"scripts":{"start":"next start"}}' }, []],
+    [{ [PACKAGE]: '{"scripts":{"start":"next start"}}' }, ['/a/ node_modules/.bin/next']],
+    [{ [PACKAGE]: '{"scripts":{"start":"next start"}}', 'a/b/app.js': '' }, ['/a/b/ app.js']],
+    [{ [PACKAGE]: '{"scripts":{"start":"a && b"}}', 'a/b/app.js': '' }, ['/a/b/ app.js']],
+    [{ [PACKAGE]: '{"scripts":{"start":"tsx watch src/app.ts"}}', 'a/src/app.ts': '' }, ['/a/ src/app.ts']],
     [{ [PACKAGE]: '{"scripts":{"start":"next start"}}', 'a/app.js': '' }, ['/a/ app.js']],
     [{ [PACKAGE]: '{"scripts":{"start":"node dist/x.js"}}' }, ['/a/ dist/x.js']],
     [{ [PACKAGE]: '{', 'a/app.js': '' }, ['/a/ app.js']],
@@ -91,6 +94,26 @@ test('discoverApps says why an app cannot be started', async () => {
   assert.match(broken[0]!.problem!, /^its package\.json is not valid JSON: /);
   const absent = await discover(folderOf({ [PACKAGE]: '{"main":"gone.js"}' }));
   assert.equal(absent[0]!.problem, 'its package.json names "gone.js", which does not exist');
+  const shell = await discover(folderOf({ [PACKAGE]: '{"scripts":{"start":"tsc && node x"}}' }));
+  assert.match(shell[0]!.problem!, /^its start script needs a shell; name the file/);
+});
+
+test('discoverApps runs the command of a package that a start script names', async () => {
+  const script = '{"main":"index.js","scripts":{"start":"A=1 web start"}}';
+  const folder = folderOf({ [PACKAGE]: script, 'a/node_modules/web/cli': '#!/usr/bin/env node\n', 'out.js': '' });
+  mkdirSync(join(folder, 'a/node_modules/.bin'));
+  symlinkSync('../web/cli', join(folder, 'a/node_modules/.bin/web'));
+  const [app] = await discover(folder);
+  assert.equal(app?.entry, 'node_modules/web/cli');
+  assert.deepEqual([app?.args, app?.scriptEnv, app?.problem], [['start'], { A: '1' }, undefined]);
+  // Not a file of another folder, and no binary.
+  rmSync(join(folder, 'a/node_modules/.bin/web'));
+  symlinkSync('../../../out.js', join(folder, 'a/node_modules/.bin/web'));
+  assert.match((await discover(folder))[0]!.problem!, /names "index\.js", which does not exist/);
+  writeFiles(folder, { 'a/node_modules/web/cli': '\x7fELF', [PACKAGE]: script.replace('"main":"index.js",', '') });
+  rmSync(join(folder, 'a/node_modules/.bin/web'));
+  symlinkSync('../web/cli', join(folder, 'a/node_modules/.bin/web'));
+  assert.match((await discover(folder))[0]!.problem!, /runs "web", which is not in its node_modules/);
 });
 
 test('discoverApps follows links but no loops', async () => {

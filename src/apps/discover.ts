@@ -1,14 +1,14 @@
 // Which folders are apps. Found without configuration: a package.json that says what to run, or a file
 // with one of a few names. Folders in an app are not searched, so that its libraries do not become apps.
 
-import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, isAbsolute, join, posix, sep } from 'node:path';
+import { basename, isAbsolute, join, posix, relative, sep } from 'node:path';
 import { settingsAt } from './app-config.ts';
-import { parseStartScript, withoutHostFlags } from './start-script.ts';
+import { parseCommandScript, parseStartScript, withoutHostFlags } from './start-script.ts';
 import { messageOf } from '../base/host-error.ts';
 import type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
-import type { StartScript } from './start-script.ts';
+import type { CommandScript, StartScript } from './start-script.ts';
 import type { Log } from '../base/log.ts';
 
 /** Folders below the root that are searched: a/b/c/d/e/f. */
@@ -39,6 +39,7 @@ export interface Program {
   args: readonly string[];
   scriptEnv: Readonly<Record<string, string>>;
   problem: string | undefined;
+  usesTsx?: true;
 }
 
 export type Verdict =
@@ -116,7 +117,44 @@ function programOf(entry: string, script?: StartScript, problem?: string): Progr
     args: script?.args ?? [],
     scriptEnv: script?.env ?? {},
     problem,
+    ...(script?.usesTsx && { usesTsx: true }),
   };
+}
+
+/** The first bytes of a file. */
+function beginningOf(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(64);
+    return bytes.toString('latin1', 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The JavaScript file of a command in the folder's own packages, relative to the folder. */
+function resolveCommand(folder: string, command: string): string | undefined {
+  const link = join(folder, 'node_modules', '.bin', command);
+  return ifReadable(() => {
+    const path = realpathSync(link);
+    if (!/\.[cm]?js$/.test(path) && !/^#!.*\bnode\b/.test(beginningOf(path))) return undefined;
+    return insideFolder(relative(realpathSync(folder), path));
+  });
+}
+
+/** What becomes of a start script that runs no file, in a folder without a file to run. */
+function commandVerdict(folder: string, start: string): Verdict {
+  const script: CommandScript | undefined = parseCommandScript(start);
+  if (script === undefined) {
+    const problem = 'its start script needs a shell; name the file to run by "main", or "entry" in slipstream.yml';
+    return { kind: 'incomplete', program: programOf('package.json', undefined, problem) };
+  }
+  const { command, ...rest } = script;
+  const file = resolveCommand(folder, command) ?? '';
+  const program = { ...rest, flags: [], file };
+  if (file !== '') return { kind: 'app', program: programOf(file, program) };
+  const problem = `its start script runs "${command}", which is not in its node_modules; is it installed?`;
+  return { kind: 'incomplete', program: programOf(`node_modules/.bin/${command}`, program, problem) };
 }
 
 /** What runs the file that the settings of a folder name. */
@@ -129,7 +167,7 @@ function programNamed(folder: string, named: string): Program {
 
 /**
  * Whether a folder is an app, and what it runs: the file of a start script, else `main`, else a file with
- * a known name. `names` are the entries of the folder; `named` is the file that its settings name.
+ * a known name, else the command of a start script. `names` are the entries of the folder; `named` is the file that its settings name.
  * Never throws for what is on the disk.
  */
 export function inspectFolder(folder: string, names: readonly string[], named?: string): Verdict {
@@ -148,6 +186,10 @@ export function inspectFolder(folder: string, names: readonly string[], named?: 
   const entry = main ?? known;
   if (entry !== undefined) {
     return { kind: 'app', program: programOf(entry, undefined, content.problem) };
+  }
+  if (script === undefined && content.start !== undefined && content.start.trim() !== '') {
+    const verdict = commandVerdict(folder, content.start);
+    if (verdict.kind === 'app' || content.main === undefined) return verdict;
   }
   const absent = insideFolder(script?.file ?? content.main ?? '.');
   if (absent === undefined || absent === '.') return { kind: 'none' };

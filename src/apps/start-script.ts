@@ -1,4 +1,5 @@
-// Reads a start script of package.json that runs one file with node. A script that needs a shell
+// Reads a start script of package.json that runs one file with node, with a program that only adds to
+// node (tsx, ts-node, nodemon), or by a command of a package (next start). A script that needs a shell
 // (operators, variables, globs) is none of these: it is left alone instead of being half understood.
 
 /** What `[NAME=value …] node [flags] file [arguments]` says. */
@@ -7,7 +8,67 @@ export interface StartScript {
   flags: string[];
   file: string;
   args: string[];
+  /** The file is TypeScript with all that compilers know, not only types to strip. */
+  usesTsx?: true;
 }
+
+/** What `[NAME=value …] command [arguments]` says, where the command belongs to a package: `next start`. */
+export interface CommandScript {
+  env: Record<string, string>;
+  command: string;
+  args: string[];
+}
+
+/** What runs a file. Its own flags are left out: what it does besides is the host's part. */
+interface Runner {
+  usesTsx?: true;
+  /** A first word that is no file: `tsx watch`. */
+  mode?: string;
+  /** Its own flags whose value may be the next word. */
+  withValue: ReadonlySet<string>;
+  /** Its other own flags. */
+  plain: ReadonlySet<string>;
+  /** With these it does something else. */
+  refused?: ReadonlySet<string>;
+}
+
+const NODE: Runner = { withValue: new Set(), plain: new Set() };
+const TS_NODE: Runner = {
+  usesTsx: true,
+  withValue: new Set(['-P', '--project', '-C', '--compiler', '-O', '--compilerOptions', '-I', '--ignore',
+    '-D', '--ignoreDiagnostics', '--dir', '--cwd', '--scopeDir', '--watch', '--interval', '--debounce']),
+  plain: new Set(['-T', '--transpile-only', '--transpileOnly', '-F', '--files', '-H', '--compilerHost', '--swc',
+    '--esm', '--pretty', '--skipIgnore', '--preferTsExts', '--scriptMode', '--cwdMode', '--logError',
+    '--skipProject', '--respawn', '--exit-child', '--clear', '--cls', '--poll', '--quiet', '--rs', '--notify']),
+};
+const RUNNERS: ReadonlyMap<string, Runner> = new Map([
+  ['node', NODE],
+  ['node.exe', NODE],
+  ['nodejs', NODE],
+  [
+    'tsx',
+    {
+      usesTsx: true,
+      mode: 'watch',
+      withValue: new Set(['--tsconfig', '--include', '--exclude', '--ignore']),
+      plain: new Set(['--no-cache', '--clear-screen', '--no-clear-screen']),
+    },
+  ],
+  ['ts-node', TS_NODE],
+  ['ts-node-dev', TS_NODE],
+  ['tsnd', TS_NODE],
+  [
+    'nodemon',
+    {
+      withValue: new Set(['-w', '--watch', '-e', '--ext', '-i', '--ignore', '-d', '--delay', '-s', '--signal',
+        '--config']),
+      plain: new Set(['-q', '--quiet', '-V', '--verbose', '-L', '--legacy-watch', '-C', '--on-change-only',
+        '-I', '--no-stdin', '--no-colors']),
+      // Another program, another folder.
+      refused: new Set(['-x', '--exec', '--cwd']),
+    },
+  ],
+]);
 
 /** Flags whose value may be the next word. */
 const FLAGS_WITH_VALUE = new Set([
@@ -38,8 +99,8 @@ function words(script: string): string[] | undefined {
   return found;
 }
 
-/** The parts of a start script, or undefined when it does something else than running a file with node. */
-export function parseStartScript(script: string): StartScript | undefined {
+/** The variables in front of a script and the words behind them; undefined when it needs a shell. */
+function splitScript(script: string): { env: Record<string, string>; rest: string[] } | undefined {
   if (script.length > 8192) return undefined;
   const rest = words(script);
   if (rest === undefined) return undefined;
@@ -52,20 +113,44 @@ export function parseStartScript(script: string): StartScript | undefined {
     rest.shift();
     if (rest[0] === 'cross-env') rest.shift();
   }
-  const program = rest.shift();
-  if (program !== 'node' && program !== 'node.exe' && program !== 'nodejs') return undefined;
+  if (rest[0] === 'npx') rest.shift();
+  return { env, rest };
+}
+
+/** The parts of a start script, or undefined when it does something else than running a file with node. */
+export function parseStartScript(script: string): StartScript | undefined {
+  const split = splitScript(script);
+  const runner = RUNNERS.get(split?.rest.shift() ?? '');
+  if (split === undefined || runner === undefined) return undefined;
+  const { env, rest } = split;
+  if (runner.mode !== undefined && rest[0] === runner.mode) rest.shift();
   const flags: string[] = [];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '--') word = rest.shift();
     else if (word.startsWith('-')) {
-      if (word === '-' || FLAGS_WITHOUT_FILE.test(word)) return undefined;
+      const name = word.split('=', 1)[0]!;
+      if (runner.withValue.has(word)) rest.shift();
+      if (runner.withValue.has(name) || runner.plain.has(name)) continue;
+      if (word === '-' || FLAGS_WITHOUT_FILE.test(word) || runner.refused?.has(name)) return undefined;
       flags.push(word);
       if (FLAGS_WITH_VALUE.has(word) && rest.length > 0) flags.push(rest.shift()!);
       continue;
     }
-    return word === undefined ? undefined : { env, flags, file: word, args: rest };
+    if (word === undefined) return undefined;
+    return { env, flags, file: word, args: rest, ...(runner.usesTsx && { usesTsx: true }) };
   }
   return undefined;
+}
+
+/** Words that start scripts begin with and that are no commands of a package that serves. */
+const NO_COMMANDS = new Set(['npm', 'npx', 'yarn', 'pnpm', 'bun', 'bunx', 'deno', 'sh', 'bash', 'cd', 'exit', 'echo']);
+
+/** The parts of a start script that is one command of a package, or undefined. */
+export function parseCommandScript(script: string): CommandScript | undefined {
+  const split = splitScript(script);
+  const [command = '', ...args] = split?.rest ?? [];
+  if (split === undefined || RUNNERS.has(command) || NO_COMMANDS.has(command)) return undefined;
+  return /^[A-Za-z][\w.-]*$/.test(command) ? { env: split.env, command, args } : undefined;
 }
 
 /**

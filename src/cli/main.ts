@@ -90,6 +90,10 @@ their answers fit for programs.
 /** Wrong use of the command line. */
 const EXIT_USAGE = 2;
 
+function verbNamed(name: string): (typeof VERBS)[string] | undefined {
+  return Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+}
+
 async function main(words: string[]): Promise<void> {
   const [name, ...rest] = words;
   if (name === '--version' || name === '-v') {
@@ -98,17 +102,24 @@ async function main(words: string[]): Promise<void> {
     return;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    const verb = name === 'help' ? VERBS[rest[0] ?? ''] : undefined;
+    const verb = name === 'help' ? verbNamed(rest[0] ?? '') : undefined;
     process.stdout.write(verb === undefined ? HELP : (await verb.load()).help);
     return;
   }
-  const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  const verb = verbNamed(name);
   if (verb === undefined) {
     const near = nearestName(name, Object.keys(VERBS));
     const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-    throw new HostError('OPTION_UNKNOWN', `there is no verb "${name}"${hint} See slipstream --help`);
+    throw new HostError('OPTION_UNKNOWN', `there is no verb "${name}"${hint}; see slipstream --help`);
   }
   const { run, help } = await verb.load();
+  // `slipstream status | head`: whoever read has left, and nobody is there to tell. A host stays.
+  if (name !== 'serve') {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(0);
+    });
+  }
   if (rest.includes('--help') || rest.includes('-h')) process.stdout.write(help);
   else await run(rest);
 }

@@ -2,7 +2,7 @@
 
 import { HostError } from '../base/host-error.ts';
 import { runHost, defaultConfig, findConfigFile, readConfigFile } from '../process/host-main.ts';
-import { parseWords } from './options.ts';
+import { folderOf, parseWords } from './options.ts';
 
 const OPTIONS = {
   listen: { type: 'string', multiple: true },
@@ -31,7 +31,7 @@ Ctrl+C or SIGTERM lets requests finish and stops everything; twice: at once.
 /** Runs the verb. @throws HostError for a bad option and for what keeps the host from starting. */
 export async function serve(words: string[]): Promise<void> {
   const { values, positionals } = parseWords('serve', words, OPTIONS, 1);
-  const root = positionals[0] ?? '.';
+  const root = folderOf(positionals[0] ?? '.');
   const file = values.config ?? findConfigFile(root);
   const config = file === undefined ? defaultConfig() : readConfigFile(file);
   const listen = values.listen ?? config.host.listen;

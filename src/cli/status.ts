@@ -32,7 +32,7 @@ function appNamed({ apps }: HostSnapshot, name: string): AppSnapshot {
   const app = apps.find((one) => one.name === name) ?? apps.find((one) => one.path === path);
   if (app !== undefined) return app;
   const near = nearestName(name, apps.map((one) => one.name));
-  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  const hint = near === undefined ? '; see slipstream status' : `; did you mean "${near}"?`;
   throw new HostError('APP_UNKNOWN', `there is no app "${name}"${hint}`);
 }
 

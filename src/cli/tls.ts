@@ -14,7 +14,7 @@ import { textTable } from './text-table.ts';
 import { readPfx } from './tls-pfx.ts';
 
 /** What `slipstream tls --help` prints. */
-export const TLS_HELP = `slipstream tls <what> [options]
+export const TLS_HELP = `Usage: slipstream tls <what> [options]
 
   tls dev                               a local authority and a certificate for localhost
   tls add --host NAME --cert FILE --key FILE

@@ -88,7 +88,18 @@ async function open(page: URL, headers: Record<string, string>): Promise<void> {
   const answer = await reach(page, { accept: 'application/json', ...headers });
   if (answer.status === 200) return;
   const code = answer.status === 403 ? 'DEBUGGER_FORBIDDEN' : 'DEBUGGER_NOT_RUNNING';
-  throw new HostError(code, plainText(answer.text));
+  throw new HostError(code, `${page.origin}${page.pathname}: ${plainText(answer.text)}`);
+}
+
+function messageIn(text: string): string | undefined {
+  try {
+    const { message, error } = JSON.parse(text) as { message?: unknown; error?: { message?: unknown } };
+    const said = error?.message ?? message;
+    return typeof said === 'string' && said !== '' ? said : undefined;
+  } catch {
+    // A page.
+    return undefined;
+  }
 }
 
 async function reach(url: URL, headers: Record<string, string>): ReturnType<typeof exchange> {
@@ -101,8 +112,10 @@ async function reach(url: URL, headers: Record<string, string>): ReturnType<type
   }
 }
 
+/** What an answer says, also where it is an error as JSON. */
 function plainText(text: string): string {
-  return text.trim().split('\n')[0]!.slice(0, 500);
+  const said = messageIn(text) ?? text.trim().split('\n')[0]!;
+  return said.slice(0, 500);
 }
 
 class Bridge implements Attachment {

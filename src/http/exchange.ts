@@ -404,7 +404,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   }
 
   channelLost(): void {
-    if (this.#channelGone().isBroken) this.#lost('The process of the app ended before it answered.');
+    const failure = this.#group?.lost();
+    if (this.#channelGone().isBroken) this.#lost('The process ended before it answered.', failure);
   }
 
   channelFailed(failure: Failure): void {

@@ -229,6 +229,18 @@ export class ProcessGroup {
     for (const waiter of waiters) waiter.refuse(failure);
   }
 
+  /** What a client hears whose process ended. The host has what the program wrote about it. */
+  lost(): Failure {
+    const { name, onDemand } = this.#options.group;
+    const text = `slipstream logs ${/\s/.test(name) ? JSON.stringify(name) : name}`;
+    return {
+      status: 502,
+      code: 'UPSTREAM_LOST',
+      message: 'The process of the app ended before it answered.',
+      developer: onDemand ? [{ heading: 'This prints its last lines', text }] : [],
+    };
+  }
+
   #absent(): Failure {
     const { group } = this.#options;
     if (group.absent !== undefined) return { ...group.absent, developer: [] };
