@@ -155,7 +155,10 @@ test('a killed app process fails only its own exchanges and the next request sta
   const shop = await see(`${host.url}shop/`);
   const blog = await see(`${host.url}blog/`);
   const bystander = get(`${host.url}blog/slow`);
-  assert.equal((await get(`${host.url}shop/die`)).status, 502);
+  const lost = await get(`${host.url}shop/die`);
+  assert.equal(lost.status, 502);
+  // Who is at this machine hears where the reason stands.
+  assert.match(lost.text, /slipstream logs shop$/m);
   assert.equal((await bystander).text, String(blog.pid));
   const next = await see(`${host.url}shop/`);
   assert.notEqual(next.pid, shop.pid);
