@@ -18,6 +18,18 @@ const CLIENT_BUNDLES: Record<string, string> = {
   'inspector-thread.cjs': 'src/client/inspector-thread.ts',
 };
 
+/** Types for programs that are CommonJS, which may not import those of a module: file in dist -> text. */
+const COMMONJS_TYPES: Record<string, string> = {
+  'client.d.cts': `import type * as client from './src/client/client.js' with { 'resolution-mode': 'import' };
+export type DropIn = client.DropIn;
+export declare const http: typeof client.http;
+export declare const https: typeof client.https;
+export declare const isLocalRequest: typeof client.isLocalRequest;
+export declare const slipstream: typeof client.slipstream;
+`,
+  'register.d.cts': 'export {};\n',
+};
+
 /** Entries of processes, below src. Each module file that a process loads costs it memory and time. */
 const PROGRAMS = ['cli/main.ts', 'process/front-main.ts', 'process/session-main.ts'];
 /** What is loaded later, or by several verbs: beside main.js, so that files are found relative to a folder of src. */
@@ -101,6 +113,7 @@ async function bundleClient(root: string): Promise<void> {
     out: file.replace(/\.cjs$/, ''),
   }));
   const digest = contentDigest(root, ['src/client', 'src/base', 'src/wire', 'scripts/bundle.ts'], ['esbuild']);
+  for (const [file, text] of Object.entries(COMMONJS_TYPES)) writeIfChanged(join(root, 'dist', file), text);
   const products = Object.keys(CLIENT_BUNDLES).map((file) => join(root, 'dist', file));
   await unlessFresh(join(root, 'dist', '.client-built'), digest, products, async () => {
     await build({

@@ -88,7 +88,8 @@ test('verbs say what is wrong: no host, no such app, no such option', async (t) 
   assert.equal(reload.code, 2);
   assert.match(reload.stderr, /reload <app>, or --all/);
   assert.match((await runCli(['status', 'shop'], host.home)).stdout, /^shop +\/shop\/ +idle/m);
-  assert.match((await runCli(['status', 'nope'], host.home)).stderr, /there is no app "nope"; see slipstream status \[APP_UNKNOWN\]/);
+  const absent = await runCli(['status', 'nope'], host.home);
+  assert.match(absent.stderr, /there is no app "nope"; see slipstream status \[APP_UNKNOWN\]/);
   assert.match((await runCli(['check', join(host.root, 'no')], host.home)).stderr, /is not a folder \[ROOT_MISSING\]/);
   assert.equal((await runCli(['status', '--nope'], host.home)).code, 2);
   assert.match((await runCli(['statsu'], host.home)).stderr, /did you mean "status"/);

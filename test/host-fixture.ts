@@ -36,6 +36,8 @@ export interface HostOptions {
   config?: string;
   /** It listens where its configuration file says, which edits may change. */
   listensByFile?: boolean;
+  /** Its main.js; default that of the checkout. */
+  program?: string;
   /** More words for `slipstream serve`. Without a `--listen` it listens on a free port of 127.0.0.1. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -217,7 +219,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
   // The marks of the runner would make an app that loads node:test believe that it is a test.
   delete (env as NodeJS.ProcessEnv)['NODE_TEST_CONTEXT'];
   running.set(mark, place);
-  const words = [CLI, 'serve', root, ...args];
+  const words = [options.program ?? CLI, 'serve', root, ...args];
   const child = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = new Output(child);
   const exited = exitOf(child);

@@ -167,7 +167,8 @@ function programNamed(folder: string, named: string): Program {
 
 /**
  * Whether a folder is an app, and what it runs: the file of a start script, else `main`, else a file with
- * a known name, else the command of a start script. `names` are the entries of the folder; `named` is the file that its settings name.
+ * a known name, else the command of a start script. `names` are the entries of the folder; `named` is the
+ * file that its settings name.
  * Never throws for what is on the disk.
  */
 export function inspectFolder(folder: string, names: readonly string[], named?: string): Verdict {

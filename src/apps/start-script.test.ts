@@ -28,9 +28,15 @@ test('parseStartScript reads what only adds to node, without the flags that are 
   const plain = { env: {}, flags: [], args: [] };
   const table: [string, ReturnType<typeof parseStartScript>][] = [
     ['tsx src/a.ts', { ...plain, file: 'src/a.ts', usesTsx: true }],
-    ['tsx watch --clear-screen=false --include x src/a.ts -v', { ...plain, file: 'src/a.ts', args: ['-v'], usesTsx: true }],
+    [
+      'tsx watch --clear-screen=false --include x src/a.ts -v',
+      { ...plain, file: 'src/a.ts', args: ['-v'], usesTsx: true },
+    ],
     ['npx tsx --env-file .env a.ts', { ...plain, flags: ['--env-file', '.env'], file: 'a.ts', usesTsx: true }],
-    ['ts-node -P tsconfig.x.json -T -r dotenv/config a.ts', { ...plain, flags: ['-r', 'dotenv/config'], file: 'a.ts', usesTsx: true }],
+    [
+      'ts-node -P tsconfig.x.json -T -r dotenv/config a.ts',
+      { ...plain, flags: ['-r', 'dotenv/config'], file: 'a.ts', usesTsx: true },
+    ],
     ['ts-node-dev --respawn --transpile-only a.ts', { ...plain, file: 'a.ts', usesTsx: true }],
     ['nodemon a.js', { ...plain, file: 'a.js' }],
     ['A=b nodemon -w src -e js,json -q a.js x', { ...plain, env: { A: 'b' }, file: 'a.js', args: ['x'] }],
@@ -57,7 +63,8 @@ test('parseStartScript leaves everything else alone', () => {
   const scripts = [
     '', 'node', 'node -e "1"', 'node --eval=1', 'node --test', 'node -', 'npm run x', 'next start',
     'tsc && node a.js', 'node a.js | cat', 'node $FILE', 'node "$FILE"', 'node `x`', 'node a.js > log',
-    'node *.js', 'node a.js;', "node 'a.js", 'node a\\ b.js', 'A=1', 'nodemon --exec deno a.js', 'nodemon', 'tsx watch', 'npx', 'node --', 'node -r',
+    'node *.js', 'node a.js;', "node 'a.js", 'node a\\ b.js', 'A=1',
+    'nodemon --exec deno a.js', 'nodemon', 'tsx watch', 'npx', 'node --', 'node -r',
     `node ${'x'.repeat(10_000)}`,
   ];
   for (const script of scripts) assert.equal(parseStartScript(script), undefined, script);

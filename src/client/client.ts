@@ -9,6 +9,15 @@ import { purgeCache } from './cache-purge.ts';
 import { installHosted } from './hosted-process.ts';
 import { LOCAL_REQUEST } from './serve-exchange.ts';
 
+declare module 'http' {
+  interface ServerResponse {
+    /** How long the fronts keep the answer, in whole seconds: see `cache` in docs/settings.md. */
+    cacheDuration?: number | undefined;
+    /** By which the kept answer can be purged; like the field `Cache-Tag`. */
+    cacheTags?: string[] | undefined;
+  }
+}
+
 /** What `http()` and `https()` add to node's modules. */
 export interface DropIn {
   /** The version of the drop-in. */
@@ -59,7 +68,8 @@ export const https: (() => typeof nodeHttps & DropIn) & { slipstream(): void } =
 /**
  * Makes the servers of this program reachable through Slipstream, and shows `httpsys_version` on node's own
  * `http` and `https`. Under the host the preload has done it already; elsewhere the program joins the host
- * that runs for its SLIPSTREAM_HOME, and without one its servers stay node's.
+ * that runs for its SLIPSTREAM_HOME. Without one a server that asks for a URL prefix starts one in the
+ * background; the others stay node's.
  */
 export function slipstream(): void {
   http.slipstream();
