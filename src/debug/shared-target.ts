@@ -19,16 +19,13 @@ import {
   type InspectorEvent,
   type ReplyTail,
 } from './inspector-client.ts';
+import { RetainedObjects } from './retained-objects.ts';
 import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
 import { mayBeStripped, writtenSource } from './stripped-source.ts';
 import { Unattended } from './unattended.ts';
 
 /** Bytes of sources of collected scripts that V8 keeps for the session. */
 const SCRIPTS_CACHE_BYTES = 10_000_000;
-/** Logged objects are kept alive by the session: so many without a viewer, so many with one. */
-const RETAINED_UNWATCHED_MAX = 1000;
-const RETAINED_WATCHED_MAX = 20_000;
-const OBJECT_GROUPS_MAX = 200;
 
 /** What DevTools asks of every target but some Node versions do not know: answered in their place. */
 const OPTIONAL_RESULTS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -117,8 +114,7 @@ export class SharedTarget {
   #unattended: Unattended;
   #snapshots: Snapshots;
   #startBreak: StartBreak;
-  #retained = 0;
-  #groups = new Set<string>();
+  #retained = new RetainedObjects((objectGroup) => this.#tell('Runtime.releaseObjectGroup', { objectGroup }));
 
   constructor(client: InspectorClient, log: Log, options: SharedTargetOptions) {
     const { passesStart, changed = () => {}, pauseChanged = () => {}, clock, unattended } = options;
@@ -173,7 +169,7 @@ export class SharedTarget {
     }
     if (event.method === 'Debugger.breakpointResolved') this.breakpoints.resolved(event.params());
     if (event.method === 'Runtime.consoleAPICalled' || event.method === 'Runtime.exceptionThrown') {
-      this.#retain();
+      this.#retained.logged(this.#seats.size > 0);
     }
     if (STREAM_EVENTS.has(event.method)) {
       const stream = this.#streams[0];
@@ -293,7 +289,9 @@ export class SharedTarget {
       this.#remembered.set(method, params);
       this.#changed();
     }
-    if (typeof params['objectGroup'] === 'string') this.#useGroup(method, params['objectGroup']);
+    const owned = this.#retained.own(seat, method, params, this.#seats.size === 1);
+    if (owned === null) return answer(resultTail({}));
+    params = owned;
     const stream = STREAMING.has(method) ? { seat } : null;
     if (stream !== null) this.#streams.push(stream);
     this.#client.forward(method, params, (tail) => {
@@ -362,13 +360,11 @@ export class SharedTarget {
       this.#tell(domain === 'NodeTracing' ? 'NodeTracing.stop' : `${domain}.disable`);
     }
     this.#applySkip(() => {});
+    this.#retained.left(seat, this.#seats.size === 0);
     if (this.#seats.size > 0) return;
     this.#unattended.setWatched(false);
     this.breakpoints.removeInstrumentation();
     this.#leaveInstrumentation();
-    for (const objectGroup of this.#groups) this.#tell('Runtime.releaseObjectGroup', { objectGroup });
-    this.#groups.clear();
-    this.#releaseConsole(RETAINED_UNWATCHED_MAX);
   }
 
   /** Nobody looks at the pause; whoever comes is told of it in the console. */
@@ -410,24 +406,6 @@ export class SharedTarget {
     }
     this.#isSkipping = isSkipping;
     this.#client.forward('Debugger.setSkipAllPauses', { skip: isSkipping }, done);
-  }
-
-  #useGroup(method: string, group: string): void {
-    if (group === 'console') this.#retain();
-    else if (method === 'Runtime.releaseObjectGroup') this.#groups.delete(group);
-    else if (this.#groups.size < OBJECT_GROUPS_MAX) this.#groups.add(group);
-  }
-
-  #retain(): void {
-    this.#retained += 1;
-    this.#releaseConsole(this.#seats.size === 0 ? RETAINED_UNWATCHED_MAX : RETAINED_WATCHED_MAX);
-  }
-
-  /** Lets V8 forget the objects of the console; their messages stay, with previews. */
-  #releaseConsole(retainedMax: number): void {
-    if (this.#retained <= retainedMax) return;
-    this.#retained = 0;
-    this.#tell('Runtime.releaseObjectGroup', { objectGroup: 'console' });
   }
 
   /** A command of our own whose failure changes nothing. */
