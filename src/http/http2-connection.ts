@@ -18,6 +18,8 @@ const STREAM_WINDOW_BYTES = 262_144;
 const CONNECTION_WINDOW_BYTES = 1_048_576;
 /** Memory that nghttp2 may take for one connection, in MB: node's default. */
 const SESSION_MEMORY_MB = 10;
+/** How long a client that was told goodbye may keep its half of the connection open. */
+const LINGER_MS = 5000;
 /** Of the nuisances allowed at a time, so many are forgiven each second. */
 const FORGIVEN_SHARE = 10;
 
@@ -48,6 +50,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   #requests = 0;
   #nuisances = 0;
   #idleDeadline: number;
+  #isOver = false;
 
   constructor(socket: Socket, context: FrontContext, onClosed: (connection: Http2Connection) => void) {
     this.#socket = socket;
@@ -67,6 +70,8 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
       },
     });
     this.#listen(this.#session);
+    // Listeners let clients close their half first; one that does so asks for nothing more.
+    socket.on('end', () => this.drain());
     context.ticker.add(this);
   }
 
@@ -87,6 +92,8 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
     // The reason does not matter: `close` follows.
     session.on('error', () => session.destroy());
     session.on('close', () => this.#closed());
+    // After some errors of the session only its socket says that it is over.
+    this.#socket.on('close', () => this.#closed());
   }
 
   #stream(stream: http2.ServerHttp2Stream, flags: number, raw: string[]): void {
@@ -121,6 +128,8 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   }
 
   #closed(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#context.ticker.remove(this);
     for (const exchange of [...this.#active, ...this.#idle]) exchange.leave();
     this.#active.clear();
@@ -143,7 +152,11 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
     this.#nuisances = Math.max(0, this.#nuisances - Math.ceil(http2NuisancesMax / FORGIVEN_SHARE));
     for (const exchange of [...this.#active]) exchange.tick(now);
     if (now < this.#idleDeadline) return;
-    this.#idleDeadline = NEVER;
+    if (this.#session.closed || this.#session.destroyed) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#idleDeadline = this.#context.ticker.deadline(LINGER_MS);
     this.drain();
   }
 }

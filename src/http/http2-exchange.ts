@@ -12,11 +12,14 @@ import { Http2Answer } from './http2-answer.ts';
 import type { Channel } from './link-upstream.ts';
 import { BODY_TOO_SLOW, BODY_TRUNCATED, tooLong, type BodyFault } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
+import { NEVER } from './ticker.ts';
 import { Tunnel } from './upgrade.ts';
 
 const TRAILER_BAD: BodyFault = {
   kind: 'bad', status: 400, code: 'REQUEST_INVALID', message: 'a trailer that belongs into the head',
 };
+/** How long a stream may stay open behind its whole answer. */
+const STUCK_MS = 5000;
 /** RFC 9113 7. */
 const NO_ERROR = 0;
 
@@ -43,6 +46,7 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
   #trailers: string[] = [];
   #isFinishingSoon = false;
   #isReusable = true;
+  #stuckDeadline: number = NEVER;
 
   constructor(context: FrontContext, owner: Http2ExchangeOwner) {
     this.#context = context;
@@ -99,6 +103,7 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     this.#isBodyWanted = false;
     this.#isBodyTooLong = false;
     this.#bodyBytes = 0;
+    this.#stuckDeadline = NEVER;
     this.#trailers = [];
     this.#answer.attach(stream);
     stream.on('drain', () => this.#drained(stream));
@@ -267,7 +272,15 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
       sendProgress: this.#answer.sendProgress,
       isHalfClosed: false,
     });
+    this.#endStuck(stream, now);
     if (overdue === 'body') this.#failBody(stream, BODY_TOO_SLOW);
     else if (overdue === 'stalled') this.abort();
+  }
+
+  /** An answer that is out ends its stream, unless nghttp2 gave the connection up: it does not say so. */
+  #endStuck(stream: ServerHttp2Stream, now: number): void {
+    if (!stream.writableFinished || this.#tunnel !== null) this.#stuckDeadline = NEVER;
+    else if (this.#stuckDeadline === NEVER) this.#stuckDeadline = this.#context.ticker.deadline(STUCK_MS);
+    else if (now >= this.#stuckDeadline) this.abort();
   }
 }
