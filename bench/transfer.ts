@@ -2,8 +2,10 @@
 
 import { once } from 'node:events';
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { allContenders, stopAll, type Contender } from './contender.ts';
-import { interleave, judgementTable, markdownTable, median, say, type Benchmark } from './measure.ts';
+import { allContenders, cpuUs, stopAll, type Contender } from './contender.ts';
+import {
+  interleave, judgementTable, markdownTable, median, say, type Benchmark, type Judgement,
+} from './measure.ts';
 
 const BODY_BYTES = 30_000_000;
 const PIECE = Buffer.alloc(65_536, 'x');
@@ -63,42 +65,58 @@ async function upload(url: string, agent: Agent): Promise<void> {
   if (text !== String(BODY_BYTES)) throw new Error(`${text} of ${BODY_BYTES} bytes arrived`);
 }
 
-async function rateOf(contender: Contender, transfer: typeof download): Promise<number> {
+interface Round {
+  mbPerSecond: number;
+  /** CPU of front and app, in ms a transfer. */
+  cpuMs: number;
+}
+
+async function measure(contender: Contender, transfer: typeof download): Promise<Round> {
+  const pids = [...contender.frontPids(), ...contender.appPids()];
+  const beforeUs = cpuUs(pids);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
     const startMs = performance.now();
     for (let count = 0; count < TRANSFERS; count++) await transfer(contender.url, agent);
-    return (BODY_BYTES * TRANSFERS) / 1000 / (performance.now() - startMs);
+    const mbPerSecond = (BODY_BYTES * TRANSFERS) / 1000 / (performance.now() - startMs);
+    return { mbPerSecond, cpuMs: (cpuUs(pids) - beforeUs) / 1000 / TRANSFERS };
   } finally {
     agent.destroy();
   }
 }
 
-/** MB/s in both directions. */
+const WAYS = ['down', 'up'] as const;
+
+/** MB/s in both directions. The ratios come from the rounds, one by one. */
 export const benchTransfer: Benchmark = async ({ rounds }) => {
   const contenders = await allContenders(PROGRAM);
   try {
     const results = await interleave(contenders, rounds, async (contender) => {
-      const rates = { down: await rateOf(contender, download), up: await rateOf(contender, upload) };
-      say(`${contender.name}: ${rates.down.toFixed(0)} MB/s down, ${rates.up.toFixed(0)} MB/s up`);
-      return rates;
+      const round = { down: await measure(contender, download), up: await measure(contender, upload) };
+      const [down, up] = [round.down.mbPerSecond.toFixed(0), round.up.mbPerSecond.toFixed(0)];
+      say(`${contender.name}: ${down} MB/s down, ${up} MB/s up`);
+      return round;
     });
-    const middle = (contender: Contender, way: 'down' | 'up'): number =>
-      median(results.get(contender)!.map((rates) => rates[way]));
+    const middle = (contender: Contender, way: 'down' | 'up', value: keyof Round): number =>
+      median(results.get(contender)!.map((round) => round[way][value]));
     const rows = contenders.map((contender) => [
       contender.name,
-      middle(contender, 'down').toFixed(0),
-      middle(contender, 'up').toFixed(0),
+      ...WAYS.map((way) => middle(contender, way, 'mbPerSecond').toFixed(0)),
+      ...WAYS.map((way) => middle(contender, way, 'cpuMs').toFixed(0)),
     ]);
     const [ours, alone, nginx] = contenders;
     const peer = nginx ?? alone!;
     const budget = nginx === undefined ? {} : { atLeast: 0.9 };
-    const judgements = (['down', 'up'] as const).map((way) => ({
-      what: `${way}load, MB/s ÷ ${peer.name}`,
-      value: middle(ours!, way) / middle(peer, way),
-      ...budget,
-    }));
-    return `${markdownTable(['served by', 'down MB/s', 'up MB/s'], rows)}\n${judgementTable(judgements)}`;
+    const ratio = (way: 'down' | 'up', value: keyof Round): number => {
+      const theirs = results.get(peer)!;
+      return median(results.get(ours!)!.map((round, index) => round[way][value] / theirs[index]![way][value]));
+    };
+    const judgements: Judgement[] = WAYS.flatMap((way) => [
+      { what: `${way}load, MB/s ÷ ${peer.name}`, value: ratio(way, 'mbPerSecond'), ...budget },
+      { what: `${way}load, front + app CPU ÷ ${peer.name}`, value: ratio(way, 'cpuMs') },
+    ]);
+    const head = ['served by', 'down MB/s', 'up MB/s', 'CPU ms down', 'CPU ms up'];
+    return `${markdownTable(head, rows)}\n${judgementTable(judgements)}`;
   } finally {
     await stopAll(contenders);
   }

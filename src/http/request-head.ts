@@ -318,11 +318,22 @@ function isFramingTabbed(text: string, count: number): boolean {
   return false;
 }
 
+// Asked for every request, nearly always for the same value: what the last one came to is kept.
+let lastHostValue = '';
+let lastHost: string | null = null;
+
+/** The value of Host in lower case; null: it is no plain host and port. */
+function plainHost(value: string): string | null {
+  if (value === lastHostValue) return lastHost;
+  lastHostValue = value;
+  lastHost = isHostValue(value) ? value.toLowerCase() : null;
+  return lastHost;
+}
+
 /** The host that is asked, or null if that is unclear. `authority` is that of an absolute target. */
 function settleHost(version: number, authority: string): string | null {
   if (steering.hosts === 0) return version === 11 ? null : authority;
-  if (steering.hosts > 1 || !isHostValue(steering.host)) return null;
-  const host = lowerCase(steering.host);
+  const host = steering.hosts > 1 ? null : plainHost(steering.host);
   return authority === '' || authority === host ? host : null;
 }
 
@@ -331,15 +342,6 @@ function hostFault(version: number, authority: string): string {
   if (steering.hosts === 0 && version === 11) return 'no Host';
   if (!isHostValue(steering.host)) return 'a Host that is no plain host and port';
   return `a Host other than the authority of the target, ${authority}`;
-}
-
-/** Makes no new text if there is no capital letter. */
-function lowerCase(text: string): string {
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit >= 0x41 && unit <= 0x5a) return text.toLowerCase();
-  }
-  return text;
 }
 
 /** Applies Connection and Upgrade: RFC 9110 7.6.1 and 7.8, RFC 9112 9.3. Returns what is wrong, or ''. */
