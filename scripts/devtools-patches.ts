@@ -99,6 +99,14 @@ export const DEVTOOLS_PATCHES: readonly Patch[] = [
     replace: '',
   },
   {
+    file: 'panels/sources/UISourceCodeFrame.ts',
+    why: 'saving an edit of a file changes the program that runs (devtools-live-edit)',
+    find: 'return this.#uiSourceCode.contentType().isStyleSheet();',
+    replace:
+      'const code = this.#uiSourceCode;\n' +
+      "    return code.url().startsWith('file:') && code.contentType().isScript() && !this.pretty;",
+  },
+  {
     file: 'panels/console/ConsoleView.ts',
     why: 'issues are about web pages, and their panel is left out',
     find: /^ *toolbar\.appendToolbarItem\(issuesToolbarItem\);\n/m,

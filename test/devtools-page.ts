@@ -108,6 +108,33 @@ export class DevtoolsPage {
     await number.and(this.page.locator('.cm-breakpoint')).waitFor();
   }
 
+  /** A breakpoint that stops under a condition, or (`logpoint`) writes values to the console instead. */
+  async setSpecialBreakpoint(line: number, kind: 'conditional breakpoint' | 'logpoint', text: string): Promise<void> {
+    const number = this.#gutterLine(line);
+    await number.click({ button: 'right' });
+    await this.page.getByRole('menuitem', { name: `Add ${kind}` }).click();
+    const dialog = this.page.locator('.sources-edit-breakpoint-dialog');
+    await dialog.locator('.cm-content').click();
+    await this.page.keyboard.insertText(text);
+    await this.page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    await this.page.locator('.cm-breakpoint-conditional, .cm-breakpoint-logpoint').first().waitFor();
+  }
+
+  /** Replaces a line of the file in front, and saves it. */
+  async editLine(line: number, text: string): Promise<void> {
+    await this.#editor().locator('.cm-line').nth(line - 1).click();
+    for (const key of ['Home', 'Shift+End']) await this.page.keyboard.press(key);
+    await this.page.keyboard.insertText(text);
+    await this.page.keyboard.press('ControlOrMeta+S');
+  }
+
+  /** Waits for a pause, and begins the topmost function again. */
+  async restartFrame(): Promise<void> {
+    await this.page.locator('.call-frame-item').first().click({ button: 'right' });
+    await this.page.getByRole('menuitem', { name: 'Restart frame' }).click();
+  }
+
   /** Clicks the number of a line that has a breakpoint. */
   async removeBreakpoint(line: number): Promise<void> {
     const number = this.#gutterLine(line);
@@ -123,7 +150,9 @@ export class DevtoolsPage {
     for (const number of await numbers.locator('.cm-gutterElement').all()) {
       const box = await number.boundingBox();
       if (box === null || lineBox === null || box.height === 0) continue;
-      if (Math.abs(box.y - lineBox.y) < box.height / 2) return Number(await number.textContent());
+      if (Math.abs(box.y - lineBox.y) >= box.height / 2) continue;
+      // A breakpoint with a condition has a mark before the number.
+      return Number(/\d+/.exec((await number.textContent()) ?? '')?.[0]);
     }
     throw new Error('the highlighted line has no number');
   }

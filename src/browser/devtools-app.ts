@@ -11,6 +11,7 @@ import * as SDK from 'chrome-devtools-frontend/front_end/core/sdk/sdk.js';
 import * as Main from 'chrome-devtools-frontend/front_end/entrypoints/main/main.js';
 import * as Components from 'chrome-devtools-frontend/front_end/ui/legacy/components/utils/utils.js';
 import { installAppTargets } from './devtools-targets.ts';
+import { installLiveEdit } from './devtools-live-edit.ts';
 import { keepFunctionNames } from './devtools-names.ts';
 import { installPageHost } from './devtools-page-host.ts';
 import { PollTransport } from './devtools-transport.ts';
@@ -29,6 +30,7 @@ const connection: Common.Runnable.Runnable = {
       null,
     );
     app.setInspectedURL(location.href);
+    installLiveEdit();
     Host.InspectorFrontendHost.InspectorFrontendHostInstance.connectionReady();
   },
 };

@@ -6,6 +6,9 @@ declare module 'chrome-devtools-frontend/front_end/ui/dom_extension/dom_extensio
 declare module 'chrome-devtools-frontend/front_end/*-meta.js';
 
 declare module 'chrome-devtools-frontend/front_end/core/common/common.js' {
+  export namespace Console {
+    const Console: { instance(): { log(text: string): void; error(text: string): void } };
+  }
   export namespace Revealer {
     function reveal(revealable: object, omitFocus?: boolean): Promise<void>;
   }
@@ -78,7 +81,14 @@ declare module 'chrome-devtools-frontend/front_end/core/sdk/sdk.js' {
     }
   }
   export namespace DebuggerModel {
+    interface EditAnswer {
+      /** Why it was not performed at all. */
+      getError(): string | undefined;
+      status?: string;
+      exceptionDetails?: { text: string; lineNumber: number };
+    }
     class DebuggerModel {
+      agent: { invoke_setScriptSource(parameters: object): Promise<EditAnswer> };
       isPaused(): boolean;
       scriptsForSourceURL(url: string): Script.Script[];
       sourceMapManager(): { sourceMapForClientPromise(script: Script.Script): Promise<unknown> };
@@ -86,6 +96,7 @@ declare module 'chrome-devtools-frontend/front_end/core/sdk/sdk.js' {
   }
   export namespace Script {
     interface Script {
+      scriptId: string;
       debuggerModel: DebuggerModel.DebuggerModel;
     }
   }
@@ -139,12 +150,17 @@ declare module 'chrome-devtools-frontend/front_end/models/workspace/workspace.js
     }
   }
   export namespace Workspace {
-    const Events: { readonly UISourceCodeAdded: string };
+    const Events: { readonly UISourceCodeAdded: 'added'; readonly WorkingCopyCommittedByUser: 'saved' };
+    interface Saved {
+      uiSourceCode: UISourceCode.UISourceCode;
+      content: string;
+    }
     const projectTypes: { readonly Network: string };
     interface WorkspaceImpl {
       uiSourceCodes(): UISourceCode.UISourceCode[];
-      addEventListener(type: string, listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
-      removeEventListener(type: string, listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
+      addEventListener(type: 'added', listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
+      addEventListener(type: 'saved', listener: (event: { data: Saved }) => void): void;
+      removeEventListener(type: 'added', listener: (event: { data: UISourceCode.UISourceCode }) => void): void;
     }
     const WorkspaceImpl: { instance(): WorkspaceImpl };
   }

@@ -49,6 +49,8 @@ export class PollTransport implements ConnectionTransport {
       onMessage: (message) => {
         title.hear(message);
         if (message.method === 'Slipstream.changed') strip.see(message.params as unknown as SessionSeen);
+        // V8 announces the text before a live edit as one more script: DevTools would show it in place of the new one.
+        else if (message.params?.['isLiveEdit'] === true) return;
         // Answers to what this page says itself are of no use to DevTools.
         else if (message.id === undefined || message.id >= 0) this.onMessage?.(message);
       },

@@ -1,0 +1,62 @@
+// What DevTools has for Node beyond plain breakpoints, in real Chromium: logpoints, conditions, frames that begin
+// again, edits of the program that runs, profiles.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import type { Browser } from 'playwright-core';
+import { DevtoolsPage, launchChromium } from './devtools-page.ts';
+import { startHost, type RunningHost } from './host-fixture.ts';
+import { get } from './http-client.ts';
+
+const SERVER = `const http = require('http');
+let count = 0;
+function answer(name) {
+  count += 1;
+  const greeting = 'hello ' + name;
+  return greeting + ' ' + count;
+}
+http.createServer((request, response) => response.end(answer('you'))).listen(process.env.PORT);
+`;
+/** Lines from 1. */
+const [FIRST_LINE, GREETING_LINE, RETURN_LINE] = [4, 5, 6];
+
+let host: RunningHost;
+let browser: Browser;
+before(async () => {
+  host = await startHost({ files: { 'shop/server.js': SERVER } });
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+});
+
+test('logpoint, condition, restarted frame, live edit and profile work as in a DevTools of its own', async () => {
+  const devtools = new DevtoolsPage(await browser.newPage({ viewport: { width: 1360, height: 820 } }));
+  const visit = async (): Promise<string> => (await get(`${host.url}shop/`)).text;
+  await devtools.open(`${host.url}shop/debug/`);
+  await devtools.openFile('server.js');
+  await devtools.setSpecialBreakpoint(GREETING_LINE, 'logpoint', "'count is', count");
+  assert.equal(await visit(), 'hello you 1');
+  await devtools.consoleShows('count is 1');
+
+  await devtools.setSpecialBreakpoint(RETURN_LINE, 'conditional breakpoint', 'count === 3');
+  assert.equal(await visit(), 'hello you 2');
+  const hanging = visit();
+  assert.equal(await devtools.pausedLine(), RETURN_LINE);
+  await devtools.restartFrame();
+  await devtools.page.locator('.call-frame-item .call-frame-location').filter({ hasText: `:${FIRST_LINE}` }).waitFor();
+  await devtools.resume();
+  assert.equal(await hanging, 'hello you 4', 'counted twice');
+
+  await devtools.editLine(GREETING_LINE, "  const greeting = 'edited ' + name;");
+  await devtools.consoleShows('server.js is changed in the program');
+  assert.equal(await visit(), 'edited you 5');
+  await devtools.editLine(GREETING_LINE, '  const greeting = (;');
+  await devtools.consoleShows('server.js was not changed: it has an error');
+  assert.equal(await visit(), 'edited you 6');
+
+  await devtools.recordProfile(visit);
+  assert.deepEqual(devtools.consoleErrors(), []);
+  assert.deepEqual(devtools.foreignRequests(), []);
+});
