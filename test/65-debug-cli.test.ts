@@ -54,6 +54,7 @@ test('debug --brk starts and --kill ends a debugger', async () => {
 test('what is wrong with the words is said', async () => {
   assert.match((await run('debug', 'none')).text, /APP_UNKNOWN/);
   assert.match((await run('debug', 'shop', '--role', 'king')).text, /OPTION_INVALID/);
+  assert.match((await run('debug', 'shop', '--url', 'https://apps.example/sub')).text, /OPTION_INVALID/);
   assert.match((await run('attach')).text, /OPTION_INVALID/);
   assert.match((await run('attach', 'http://127.0.0.1:1/debug/')).text, /DEBUGGER_NOT_RUNNING/);
 });

@@ -88,10 +88,16 @@ async function findTarget(
   }
   const origins = values.url === undefined ? (snapshot.urls ?? []) : [values.url];
   const urls = origins.map((origin) => {
-    if (URL.canParse(debuggerPath, origin)) return new URL(debuggerPath, origin);
+    // A path would be lost: the debugger is below the app, and the app where the host has it.
+    if (isOrigin(origin)) return new URL(debuggerPath, origin);
     throw new HostError('OPTION_INVALID', `--url is an origin such as https://apps.example, not "${origin}"`);
   });
   return { app: app.path, urls };
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '';
 }
 
 function isNamed(app: AppSnapshot, name: string): boolean {

@@ -15,6 +15,14 @@ export const UNKNOWN_COMMAND_TEXT =
 
 const TAIL_CHARACTERS_MAX = 16_384;
 
+/** As error pages of the front look. */
+const STYLE =
+  ':root{color-scheme:light dark}' +
+  'body{max-width:56rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}' +
+  'h1{font-size:1.5rem}h2{font-size:1rem}code{font-size:.85em;opacity:.7}' +
+  'pre{padding:1rem;overflow:auto;border:1px solid #8884;border-radius:6px;font:13px/1.45 ui-monospace,monospace;' +
+  'white-space:pre-wrap;overflow-wrap:anywhere}';
+
 /** The value of a field of the request, or undefined. */
 export function fieldOf(request: AskedRequest, name: string): string | undefined {
   return valuesOf(request, name)[0];
@@ -81,7 +89,9 @@ export function failurePage(
   const code = error instanceof HostError ? error.code : 'DEBUGGEE_UNREACHABLE';
   const status = code === 'DEBUGGER_PORTS_EXHAUSTED' || code === 'APP_STOPPED' ? 503 : 500;
   const message = messageOf(error);
-  const tail = stderrTail.slice(-TAIL_CHARACTERS_MAX);
+  // Of the inspector, not of the program.
+  const said = stderrTail.replace(/^Waiting for the debugger to disconnect\.\.\.\n?/gm, '');
+  const tail = said.slice(-TAIL_CHARACTERS_MAX);
   if (wantsJson(request)) {
     const body = `${JSON.stringify({ code, message, stderr: tail })}\n`;
     return answerWith(status, body, 'application/json');
@@ -89,9 +99,10 @@ export function failurePage(
   const output = tail === '' ? '' : `<h2>Last lines of stderr</h2><pre>${escapeHtml(tail)}</pre>`;
   return answerWith(
     status,
-    `<!doctype html><meta charset="utf-8"><title>Debugger of ${escapeHtml(app)}</title>` +
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
+      `<title>Debugger of ${escapeHtml(app)}</title><style>${STYLE}</style>` +
       `<h1>The debugger of ${escapeHtml(app)} did not start</h1>` +
       `<p>${escapeHtml(message)} <code>${code}</code></p>${output}` +
-      '<p>Load this page again to try once more.</p>\n',
+      '<p>Load this page again to try once more.</p></html>\n',
   );
 }

@@ -449,17 +449,18 @@ test('when one of the two ends, the other is ended and the next opener starts af
 });
 
 test('a debuggee that ends at its start is explained, escaped, and as JSON when asked', async () => {
-  const host = new FakeHost({ dyingWords: 'Error: <b>bad</b>' });
+  const host = new FakeHost({ dyingWords: 'Error: <b>bad</b>\nWaiting for the debugger to disconnect...\n' });
   const made = await makeDebugger(host);
   const page = answerOf(await made.ask('/x/', request('/x/debug/')));
   assert.equal(page.status, 500);
   assert.match(page.body, /APP_EXITED/);
   assert.match(page.body, /exit code 1/);
   assert.match(page.body, /Error: &lt;b&gt;bad&lt;\/b&gt;/);
+  assert.doesNotMatch(page.body, /Waiting for the debugger/);
   const fields = ['Accept', 'application/json'];
   const json = answerOf(await made.ask('/x/', request('/x/debug/', { fields })));
   assert.equal(JSON.parse(json.body).code, 'APP_EXITED');
-  assert.equal(JSON.parse(json.body).stderr, 'Error: <b>bad</b>');
+  assert.equal(JSON.parse(json.body).stderr, 'Error: <b>bad</b>\n');
   assert.deepEqual(host.alive(), []);
 });
 
