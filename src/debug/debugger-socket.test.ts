@@ -3,7 +3,10 @@
 import { after, afterEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DebuggerSocket } from './debugger-socket.ts';
 import { pipeProxySource } from './pipe-proxy.ts';
 
@@ -22,14 +25,14 @@ interface Debuggee {
 }
 
 /** Answers "x" with "<x>"; keeps its connections. */
-async function startDebuggee(): Promise<Debuggee> {
+async function startDebuggee(port = 0): Promise<Debuggee> {
   const connections: Socket[] = [];
   const server = createServer((socket) => {
     connections.push(socket);
     socket.on('error', () => socket.destroy());
     socket.on('data', (part) => socket.write(`<${String(part)}>`));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   cleanups.push(() => {
     for (const socket of connections) socket.destroy();
@@ -45,6 +48,13 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    server.once('error', () => resolve(false));
+  });
 }
 
 /** Sits before a proxy, so that the test can cut the connection. */
@@ -180,6 +190,57 @@ test('users hear within a moment that the debuggee ended', async () => {
   debuggee.server.close();
   for (const connection of debuggee.connections) connection.destroy();
   await end;
+});
+
+test('a debuggee that starts again is an end and then a connection, without a word of the user', async () => {
+  const debuggee = await startDebuggee();
+  const port = await freePort();
+  const source = pipeProxySource({ debuggeePort: debuggee.port, port, retries: 1, retryIntervalMs: 1 });
+  const socket = new DebuggerSocket(debuggee.port, { source, port, retries: 1, retryIntervalMs: 5 });
+  cleanups.push(() => socket.close());
+  const events = record(socket);
+  socket.connect();
+  await once(socket, 'connect');
+  const ended = once(socket, 'end');
+  debuggee.server.close();
+  for (const connection of debuggee.connections) connection.destroy();
+  await ended;
+  const connected = once(socket, 'connect');
+  await startDebuggee(debuggee.port);
+  await connected;
+  const answered = once(socket, 'data');
+  socket.send('again');
+  await answered;
+  const told = events.filter((event, index) => event !== events[index - 1]);
+  assert.deepEqual(told, ['connect', 'away', 'end', 'connect', 'data <again>']);
+});
+
+test('without a port the proxy is one above the debug port', async () => {
+  let debuggee = await startDebuggee();
+  while (!(await isFree(debuggee.port + 1))) debuggee = await startDebuggee();
+  const source = pipeProxySource({ debuggeePort: debuggee.port, port: debuggee.port + 1 });
+  const socket = new DebuggerSocket(debuggee.port, { source, retryIntervalMs: 20 });
+  cleanups.push(() => socket.close());
+  socket.connect();
+  await once(socket, 'connect');
+  const answered = once(socket, 'data');
+  socket.send('here');
+  assert.deepEqual(await answered, ['<here>']);
+});
+
+test('a proxy at a socket path that is not there at once is waited for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slip-socket-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'proxy.sock');
+  const source = `process.stdout.write('\u00df');
+    const server = require('node:net').createServer((user) => user.end('at the path'));
+    setTimeout(() => server.listen(${JSON.stringify(socketPath)}), 100);
+    setTimeout(() => process.exit(), 10_000).unref();
+    server.on('connection', () => server.close());`;
+  const socket = new DebuggerSocket(1, { source, socketPath, retryIntervalMs: 10 });
+  cleanups.push(() => socket.close());
+  socket.connect();
+  assert.deepEqual(await once(socket, 'data'), ['at the path']);
 });
 
 test('what is sent to a closed socket fails, and close tells why', async () => {
