@@ -1,4 +1,4 @@
-// A limit on everything that a client, an app or a viewer can make grow (decision D10).
+// A limit on everything that a client, an app or a viewer can make grow.
 // Each row is a setting of the front; docs/settings.md says what happens when it is hit.
 
 import type { SettingsOf } from './setting.ts';

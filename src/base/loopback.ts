@@ -1,5 +1,5 @@
 // Who counts as a person at this machine. The debugger, the index page and developer pages open for
-// nobody else without a password, so the answer errs to "no". (docs/ARCHITECTURE.md, decision D8.)
+// nobody else without a password, so the answer errs to "no". (docs/ARCHITECTURE.md, Access.)
 
 // Asked for every request: the answers to the last address and to the last Host are kept.
 let lastAddress = '';

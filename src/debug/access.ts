@@ -1,6 +1,7 @@
-// Who may use a debugger, decided from requests alone (decision D8). A page of the debugger is given, with a
-// key in it, only to somebody who opens it: never to script that asks for it, be it script on the app's own
-// pages, which have the same origin. Whatever changes something shows that key in a header.
+// Who may use a debugger, decided from requests alone (docs/ARCHITECTURE.md, Access). A page of the
+// debugger is given, with a key in it, only to somebody who opens it: never to script that asks for it, be
+// it script on the app's own pages, which have the same origin. Whatever changes something shows that key
+// in a header.
 
 import { X509Certificate } from 'node:crypto';
 import { DEBUG_ROLES, SESSION_LIFE_MS, type AccessGrants, type DebugRole, type DebugSession } from './access-grants.ts';

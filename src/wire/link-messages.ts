@@ -158,7 +158,7 @@ export interface LinkRequest {
   ended: boolean;
   /** The client asks to change protocols; if the app answers 101 (2xx to CONNECT) a tunnel begins. */
   upgrade: boolean;
-  /** The front judged the client to be a person at this machine, before it rewrote any field (D8). */
+  /** The front judged the client to be a person at this machine, before it rewrote any field. */
   local: boolean;
 }
 
