@@ -86,7 +86,7 @@ async function findTarget(
   if (debuggerPath === undefined) {
     throw new HostError('DEBUGGER_NOT_RUNNING', `debugging is off for app "${app.name}" (debuggingEnabled)`);
   }
-  const origins = values.url === undefined ? (snapshot.urls ?? []) : [values.url];
+  const origins = values.url === undefined ? (snapshot.debuggerUrls ?? snapshot.urls ?? []) : [values.url];
   const urls = origins.map((origin) => {
     // A path would be lost: the debugger is below the app, and the app where the host has it.
     if (isOrigin(origin)) return new URL(debuggerPath, origin);

@@ -6,6 +6,13 @@ import type { SignInRole, SignIns } from '../wire/sign-ins.ts';
 
 /** Part of the table of the host. */
 export const DEBUGGER_SETTINGS = {
+  debuggerListen: {
+    type: 'strings',
+    default: [],
+    text:
+      'Listeners of the debuggers alone, such as `https://*:9443`, so that they have another origin than the apps. ' +
+      'Elsewhere their URLs are not found then, or lead people at this machine there. Holds after a restart.',
+  },
   debuggerPortRange: {
     type: 'string',
     default: '5058-6058',

@@ -14,7 +14,9 @@ import { controlHandlers } from './control.ts';
 import { openControlServer, type ControlServer } from './control-server.ts';
 import { Fronts, type FrontAsk } from './fronts.ts';
 import type { MergedEvent } from './process-links.ts';
-import { parsePortRange, type HostConfig } from './host-config.ts';
+import type { HostConfig } from './host-config.ts';
+import { bindHost, type Bound } from './bound.ts';
+import { decideOnAway } from './debugger-away.ts';
 import { DebuggerDesk } from './debugger-desk.ts';
 import { debuggerRules } from './debugger-settings.ts';
 import type { Host, HostDebugger, HostOptions } from './host-parts.ts';
@@ -24,12 +26,12 @@ import { LiveConfig } from './live-config.ts';
 import { JOINED_GROUPS, spelled, withPathCase, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
 import { JOIN_SOCKET } from '../wire/join-messages.ts';
-import { Listeners, type ListenEdit } from './listeners.ts';
-import { appSockets, makeReserved, type Reserved } from './user-sockets.ts';
+import type { ListenEdit } from './listeners.ts';
+import { appSockets } from './user-sockets.ts';
 import { withCachedPrefixes } from './cache-rules.ts';
-import { debuggedGroups, debuggerGroup, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
+import { debuggedGroups, debuggerGroup, ELSEWHERE_GROUP, HOST_GROUP, routesOf, SITE_GROUP } from './routes.ts';
 import { trustedPeers } from './trusted-peers.ts';
-import { debuggerFolder, homeFolder, makeRunFolder } from './run-folder.ts';
+import { debuggerFolder, homeFolder } from './run-folder.ts';
 import { TlsSource } from './tls-source.ts';
 import { SessionAdoption } from './session-adoption.ts';
 import { SessionProcesses, unattendedPolicy } from './session-process.ts';
@@ -53,25 +55,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new HostError('ROOT_MISSING', `cannot serve ${options.root}: it is not a folder`);
   }
-  const portRange = parsePortRange(options.config.host.debuggerPortRange);
-  const listeners = new Listeners(options.config.host.listen);
+  const bound = bindHost(options.config, options.parts.parsePrefix);
   try {
-    const reserved = makeReserved(options.config, options.parts.parsePrefix);
-    const run = makeRunFolder(homeFolder());
-    const host = new Supervisor({ ...options, root }, { reserved, listeners, run, portRange });
+    const host = new Supervisor({ ...options, root }, bound);
     await host.start();
     return host;
   } catch (error) {
-    listeners.close();
+    bound.closeListeners();
     throw error;
   }
-}
-
-interface Bound {
-  listeners: Listeners;
-  run: { folder: string; remove: () => void };
-  reserved: Reserved;
-  portRange: { start: number; end: number };
 }
 
 class Supervisor implements Host {
@@ -113,7 +105,7 @@ class Supervisor implements Host {
     this.#tls = new TlsSource({
       home: options.tlsHome ?? homeFolder(),
       config: () => this.#config.current.tls,
-      listeners: () => [...bound.listeners.bound, ...this.#joins.listeners],
+      listeners: () => [...bound.all, ...this.#joins.listeners],
       clock,
       log,
       onChange: (tls) => this.#fronts.send({ kind: 'tls', tls }),
@@ -124,7 +116,7 @@ class Supervisor implements Host {
       users: bound.reserved.users,
       folder: bound.run.folder,
       json,
-      listeners: bound.listeners.bound,
+      listeners: bound.all,
       hangTimeoutMs: this.#hangTimeoutMs,
       clock,
       log,
@@ -299,6 +291,7 @@ class Supervisor implements Host {
       ...(await this.#fronts.status()),
       root,
       urls: this.urls,
+      debuggerUrls: this.#bound.debuggers.urls,
       uptimeMs: clock.now() - this.#startedMs,
       config: this.#config.file,
       tls: this.#tls,
@@ -343,7 +336,7 @@ class Supervisor implements Host {
     // A request that stands at a breakpoint would never finish.
     const debuggers = this.#debugger.stop();
     // The front has its own: while ours is open, new clients wait for an answer that never comes.
-    this.#bound.listeners.close();
+    this.#bound.closeListeners();
     await this.#fronts.stop(drainTimeoutMs);
     this.#joins.close();
     this.#sites.stop();
@@ -365,7 +358,7 @@ class Supervisor implements Host {
 
   #release(): void {
     this.#tls.stop();
-    this.#bound.listeners.close();
+    this.#bound.closeListeners();
     this.#bound.run.remove();
     this.#adoption.remove();
     this.#bound.reserved.remove();
@@ -397,6 +390,7 @@ class Supervisor implements Host {
   async #decide({ group, request }: FrontAsk): Promise<Decision> {
     try {
       if (group === HOST_GROUP) return await this.#decideOwn(request);
+      if (group === ELSEWHERE_GROUP) return decideOnAway(request, this.#bound.debuggers.urls);
       if (group.startsWith(LOG_GROUPS)) {
         const app = this.#appAt(group.slice(LOG_GROUPS.length));
         return await decideOnLogs(app, this.#apps.logs, request);
@@ -441,7 +435,8 @@ class Supervisor implements Host {
     const [apps, { host }, { sites }] = [this.#apps.list(), this.#config.current, this.#sites];
     const secretOf = (path: string): string | null => this.#debugger.secretOf(path);
     const debugged = debuggedGroups(apps, this.#debugger);
-    const options = { stickyKey: this.#stickyKey, host, secretOf, debugged, sites };
+    const debuggerListeners = this.#bound.debuggers.bound;
+    const options = { stickyKey: this.#stickyKey, host, secretOf, debugged, sites, debuggerListeners };
     const tables = withPathCase(this.#joins.addTo(routesOf(apps, options)), host.ignorePathCase);
     return { ...tables, routes: withCachedPrefixes(tables.routes, host.cachedPrefixes, debugged) };
   }

@@ -5,10 +5,14 @@ import { asideGroup, sitePath, type App } from '../apps/apps.ts';
 import { queueSettings } from '../base/queue-settings.ts';
 import type { Site } from '../wire/site-messages.ts';
 import { cacheRules, withCachedPrefixes } from './cache-rules.ts';
+import type { BoundListener } from './listen-origin.ts';
 import { LOG_GROUPS, logPath } from './log-door.ts';
 
 /** The group whose requests the host answers itself. */
 export const HOST_GROUP = 'host:';
+
+/** The group of URLs of debuggers where those are not served. */
+export const ELSEWHERE_GROUP = 'elsewhere:';
 
 /** The group of the site process, which decides for folders with a web.config. */
 export const SITE_GROUP = 'site:';
@@ -92,11 +96,21 @@ export interface RouteOptions {
   /** Groups whose requests all belong to a debuggee: they reach it, whatever is kept. */
   debugged?: ReadonlySet<string>;
   sites?: readonly Site[];
+  /** The listeners of the debuggers alone; default none: they are found on all others. */
+  debuggerListeners?: readonly Pick<BoundListener, 'origin' | 'port'>[];
+}
+
+const NOTHING = { status: 404, code: 'ROUTE_NOT_FOUND', message: 'Nothing is served here.' } as const;
+
+/** What prefixes of the debuggers begin with on listeners of their own: `https://+:9443`. */
+function debuggerBases(listeners: readonly Pick<BoundListener, 'origin' | 'port'>[]): string[] {
+  return [...new Set(listeners.map(({ origin, port }) => `${origin.split(':', 1)[0]!}://+:${port}`))];
 }
 
 /** The whole table for these apps and sites. */
 export function routesOf(apps: readonly App[], options: RouteOptions): { routes: Route[]; groups: Group[] } {
   const { stickyKey, host = NO_BACKENDS, secretOf = () => null, debugged = new Set(), sites = [] } = options;
+  const bases = debuggerBases(options.debuggerListeners ?? []);
   const routes: Route[] = [];
   const groups: Group[] = [];
   const { backends, backendClientCert, cachedPrefixes } = host;
@@ -140,7 +154,17 @@ export function routesOf(apps: readonly App[], options: RouteOptions): { routes:
     });
     const path = app.path.toLowerCase();
     const ignoreCase = !apps.some((other) => other !== app && other.path.toLowerCase() === path);
-    for (const prefix of paths) routes.push({ prefix, group, ask: 'door', ignoreCase, staysPlain: true });
+    const common = { ignoreCase, staysPlain: true };
+    for (const prefix of paths) {
+      for (const base of bases) routes.push({ prefix: `${base}${prefix}`, group, ask: 'door', ...common });
+      if (bases.length === 0) routes.push({ prefix, group, ask: 'door', ...common });
+      else routes.push({ prefix, group: ELSEWHERE_GROUP, ask: 'always', ...common });
+    }
+  }
+  if (bases.length > 0) {
+    groups.push({ id: ELSEWHERE_GROUP, name: 'debuggers', onDemand: false, absent: NOTHING });
+    // Before everything that has no port: on these listeners there is nothing else.
+    for (const base of bases) routes.push({ prefix: `${base}/`, group: ELSEWHERE_GROUP, staysPlain: true });
   }
   if (sites.length > 0) groups.push({ id: SITE_GROUP, name: 'files', onDemand: true });
   for (const { path } of sites) {

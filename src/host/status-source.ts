@@ -49,6 +49,7 @@ export interface StatusParts {
   fronts: FrontSnapshot[];
   root: string;
   urls: readonly string[];
+  debuggerUrls: readonly string[];
   uptimeMs: number;
   config: { file: string | undefined; problem: string | undefined };
   /** Certificates and what is pressing about them. */
@@ -57,7 +58,7 @@ export interface StatusParts {
 
 /** Puts the status together. */
 export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
-  const { snapshot, apps, report, root, urls, uptimeMs, config } = parts;
+  const { snapshot, apps, report, root, urls, debuggerUrls, uptimeMs, config } = parts;
   const byPath = new Map(apps.status().map((status) => [status.path, status]));
   const groups = new Map(apps.list().map((app) => [app.path, app.group]));
   const complete = snapshot.apps.map(async (app): Promise<AppSnapshot> => {
@@ -82,6 +83,7 @@ export async function hostStatus(parts: StatusParts): Promise<HostSnapshot> {
     pid: process.pid,
     root,
     urls,
+    ...(debuggerUrls.length > 0 && { debuggerUrls }),
     uptimeMs: Math.round(uptimeMs),
     memoryBytes: process.memoryUsage.rss(),
     fronts: await Promise.all(parts.fronts.map(withMemory)),

@@ -118,6 +118,8 @@ export interface HostSnapshot {
   pid?: number;
   root?: string;
   urls?: readonly string[];
+  /** Where the debuggers are, if they have listeners of their own. */
+  debuggerUrls?: readonly string[];
   uptimeMs?: number;
   /** Of all fronts: client connections now, requests so far. */
   connections?: number;

@@ -1,0 +1,44 @@
+// Debuggers with a listener of their own: another origin than the apps, and nothing but debuggers there.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { runCli, startHost } from './host-fixture.ts';
+import { get } from './http-client.ts';
+import { PollViewer } from './poll-viewer.ts';
+
+const APP = "require('http').createServer((q, s) => s.end('the app')).listen(process.env.PORT);";
+
+test('a debugger listener serves debuggers only, and they are nowhere else', async (t) => {
+  const config = "debuggerListen: ['http://127.0.0.1:0']\n";
+  const host = await startHost({ files: { 'shop/server.js': APP, 'slipstream.yml': config } });
+  t.after(() => host.stop());
+  const status = JSON.parse((await runCli(['status', '--json'], host.home)).stdout) as { debuggerUrls: string[] };
+  const own = status.debuggerUrls[0]!;
+  assert.notEqual(new URL(own).port, new URL(host.url).port);
+
+  const page = await get(`${own}shop/debug/`);
+  assert.deepEqual([page.status, /text\/html/.test(page.headers['content-type'] ?? '')], [200, true], page.text);
+  const viewer = new PollViewer(`${own}shop/debug/`);
+  await viewer.open();
+  t.after(() => viewer.vanish());
+  const answer = await viewer.send('Runtime.evaluate', { expression: '6 * 7' });
+  assert.equal((answer as { result: { value: number } }).result.value, 42);
+
+  // The app and the index are not on its origin.
+  for (const path of ['', 'shop/', 'shop/server.js/', 'other/']) {
+    assert.equal((await get(own + path)).status, 404, path);
+  }
+  assert.equal((await get(`${host.url}shop/`)).text, 'the app');
+
+  // Elsewhere a person at this machine is led there; nobody else, and no program that sends something.
+  for (const path of ['shop/debug', 'shop/debug/', 'shop/server.js/debug/?brk', 'shop/debug/cdp/alive']) {
+    const led = await get(host.url + path);
+    assert.deepEqual([led.status, led.headers['location']], [307, own + path]);
+    assert.equal((await get(host.url + path, { headers: { host: 'shop.example' } })).status, 404);
+    assert.equal((await get(host.url + path, { headers: { 'x-forwarded-for': '203.0.113.9' } })).status, 404);
+    assert.equal((await get(host.url + path, { method: 'POST' })).status, 404);
+  }
+  const { stdout } = await runCli(['debug', 'shop'], host.home);
+  assert.ok(stdout.startsWith(`${own}shop/debug/?link=`), stdout);
+  assert.match((await runCli(['debug', 'shop', '--kill'], host.home)).stdout, /have been killed/);
+});
