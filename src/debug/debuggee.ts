@@ -12,6 +12,7 @@ import { InspectorClient, type InspectorEvent } from './inspector-client.ts';
 import { describeAddress } from './inspector-address.ts';
 import { dialInspector, type InspectorTransport } from './inspector-socket.ts';
 import { SharedTarget } from './shared-target.ts';
+import type { ReadSource } from './source-file.ts';
 import { dialInspectorThread } from './thread-inspector.ts';
 
 const DIAL_RETRIES = 50;
@@ -48,6 +49,8 @@ export interface DebuggeeOptions extends ProgramIds {
   armedChanged(state: ArmedState): void;
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
+  /** Default: as this process may. */
+  readSource?: ReadSource | undefined;
   clock: Clock;
   log: Log;
   /** A worker thread came; its breakpoints are armed. */
@@ -139,11 +142,12 @@ export class Debuggee {
   }
 
   #makeMain(client: InspectorClient): SharedTarget {
-    const { armedChanged, clock, log, unattended } = this.#options;
+    const { armedChanged, clock, log, unattended, readSource } = this.#options;
     let isDue = false;
     const target: SharedTarget = new SharedTarget(client, log, {
       clock,
       unattended,
+      readSource,
       passesStart: false,
       pauseChanged: () => this.#options.pauseChanged(),
       changed() {
@@ -228,7 +232,7 @@ export class Debuggee {
   }
 
   #workerAttached(params: Record<string, unknown>): void {
-    const { clock, log, pid, unattended } = this.#options;
+    const { clock, log, pid, unattended, readSource } = this.#options;
     const id = String(params['sessionId']);
     if (this.#workers.size >= WORKERS_MAX) {
       this.#sendToWorker(id, '{"id":1,"method":"Runtime.runIfWaitingForDebugger"}');
@@ -247,7 +251,7 @@ export class Debuggee {
       type: 'node_worker',
       title: String(info.title ?? `worker ${id}`),
       url: String(info.url ?? ''),
-      target: new SharedTarget(client, log, { passesStart: true, clock, unattended }),
+      target: new SharedTarget(client, log, { passesStart: true, clock, unattended, readSource }),
     };
     const worker: Worker = {
       listed,

@@ -9,6 +9,7 @@ import type { SessionPause, UnattendedPolicy } from '../wire/session-messages.ts
 import { readArmed, writeArmed, type ArmedState } from './armed-state.ts';
 import { ChildOffers, type OpenOffer } from './child-offers.ts';
 import { Debuggee, type ListedTarget, type ProgramIds } from './debuggee.ts';
+import type { ReadSource } from './source-file.ts';
 
 /** Programs beyond these are not inspected. */
 export const PROGRAMS_MAX = 64;
@@ -24,6 +25,8 @@ export interface ProgramsOptions {
   /** Where processes below the first program offer themselves; undefined: nowhere. */
   childrenFolder: string | undefined;
   unattended: UnattendedPolicy;
+  /** Default: as this process may. */
+  readSource?: ReadSource | undefined;
   clock: Clock;
   log: Log;
   /** A thread came; its breakpoints are armed. */
@@ -115,7 +118,7 @@ export class Programs {
   }
 
   #make(ids: ProgramIds, title: string): Debuggee {
-    const { armedFile, unattended, clock, log, attached, detached, pauseChanged } = this.#options;
+    const { armedFile, unattended, readSource, clock, log, attached, detached, pauseChanged } = this.#options;
     const isFirst = this.#all.size === 0;
     const program: Debuggee = new Debuggee({
       ...ids,
@@ -126,6 +129,7 @@ export class Programs {
         if (program === this.#first) writeArmed(armedFile, state, log);
       },
       unattended,
+      readSource,
       clock,
       log,
       // Those that came before their program was announced are announced with it.

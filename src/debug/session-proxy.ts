@@ -32,7 +32,7 @@ import { People } from './people.ts';
 import { Programs } from './programs.ts';
 import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
-import { createSourceFiles, type SourceFiles } from './source-file.ts';
+import { createSourceFiles, readAsUser, type SourceFiles } from './source-file.ts';
 import { UI_POLICY, type UiFiles } from './ui-files.ts';
 import { ViewerSocket } from './viewer-socket.ts';
 import { VirtualSession } from './virtual-session.ts';
@@ -62,6 +62,8 @@ export interface SessionProxyOptions {
   scope?: 'everyone' | 'mine';
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
+  /** Who runs the program, where that is not this process's user: files are read as that user. */
+  user?: { uid: number; gid: number } | undefined;
   /** Links and sessions of visitors, and the audit log. */
   debuggerFolder: string;
   auth: DebuggerAuth;
@@ -120,11 +122,13 @@ class Session implements SessionProxy {
   constructor(options: SessionProxyOptions) {
     const { app, pid, inspector, clock, log, settingsFile } = options;
     this.#options = options;
+    const readSource = options.user === undefined ? undefined : readAsUser(options.user);
     this.#programs = new Programs({
       app,
       programs: [{ pid, inspector }, ...(options.others ?? [])],
       childrenFolder: options.childrenFolder,
       unattended: options.unattended,
+      readSource,
       armedFile: settingsFile.replace(/(?:\.json)?$/, '.armed.json'),
       clock,
       log,
@@ -153,7 +157,7 @@ class Session implements SessionProxy {
     this.#access = new ProxyAccess({ app: appPath, auth, grants, signIns }, isLocal);
     this.#audit = createAuditLog({ file: auditFile(debuggerFolder), maskPatterns: auditMask, log });
     this.#settings = createSettingsFile(settingsFile, log);
-    this.#sources = createSourceFiles(() => this.#scripts());
+    this.#sources = createSourceFiles(() => this.#scripts(), readSource);
     this.ready = this.#programs.attach().catch((error: unknown) => {
       this.#programs.close(messageOf(error));
       throw error;

@@ -21,6 +21,7 @@ import {
 } from './inspector-client.ts';
 import { RetainedObjects } from './retained-objects.ts';
 import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
+import { readAnnounced, type ReadSource } from './source-file.ts';
 import { mayBeStripped, writtenSource } from './stripped-source.ts';
 import { Unattended } from './unattended.ts';
 
@@ -95,6 +96,8 @@ export interface SharedTargetOptions {
   clock: Clock;
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
+  /** Default: as this process may. */
+  readSource?: ReadSource | undefined;
 }
 
 /** A thread that is inspected. */
@@ -113,11 +116,13 @@ export class SharedTarget {
   #pauseChanged: () => void;
   #unattended: Unattended;
   #snapshots: Snapshots;
+  #readSource: ReadSource;
   #startBreak: StartBreak;
   #retained = new RetainedObjects((objectGroup) => this.#tell('Runtime.releaseObjectGroup', { objectGroup }));
 
   constructor(client: InspectorClient, log: Log, options: SharedTargetOptions) {
     const { passesStart, changed = () => {}, pauseChanged = () => {}, clock, unattended } = options;
+    this.#readSource = options.readSource ?? readAnnounced;
     this.#unattended = new Unattended(clock, unattended, () => void this.#goOn(unattended));
     const { replay } = this;
     const keep = (line: ConsoleLine): void => this.#tellAll('Runtime', replay.keep(line));
@@ -306,7 +311,8 @@ export class SharedTarget {
     const url = this.replay.urlOf(String(params['scriptId']));
     if (!mayBeStripped(url) || tail.startsWith('"error"')) return tail;
     const { result = {} } = readTail(tail);
-    return resultTail({ ...result, scriptSource: await writtenSource(url, String(result['scriptSource'])) });
+    const scriptSource = await writtenSource(url, String(result['scriptSource']), this.#readSource);
+    return resultTail({ ...result, scriptSource });
   }
 
   /** An answer as viewers are to see it. */

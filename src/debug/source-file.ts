@@ -1,6 +1,7 @@
 // Files that DevTools may read through the session proxy: scripts that V8 announced, the source maps that
 // these scripts name, and the sources that those maps name. Nothing else, and nothing large.
 
+import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +11,10 @@ export const SOURCE_BYTES_MAX = 67_108_864;
 const INLINE_MAP_MAX = 33_554_432;
 /** Most source URLs that are remembered from maps. */
 const SOURCES_MAX = 100_000;
+
+/** Reads at a time, where each one is a process. */
+const READERS_MAX = 8;
+const READ_TIMEOUT_MS = 10_000;
 
 /** What V8 said about a script. */
 export interface AnnouncedScript {
@@ -23,8 +28,14 @@ export interface SourceFiles {
   read(url: string): Promise<Buffer | null>;
 }
 
+/** Reads the file of a URL that was announced; null when it is too large, or not there. */
+export type ReadSource = (url: string) => Promise<Buffer | null>;
+
 /** `scripts` is asked at each read for what is announced at that moment. */
-export function createSourceFiles(scripts: () => Iterable<AnnouncedScript>): SourceFiles {
+export function createSourceFiles(
+  scripts: () => Iterable<AnnouncedScript>,
+  readSource: ReadSource = readAnnounced,
+): SourceFiles {
   const sources = new Set<string>();
   const inlineSeen = new Set<string>();
   const learn = (mapText: string, mapUrl: string): void => {
@@ -37,12 +48,12 @@ export function createSourceFiles(scripts: () => Iterable<AnnouncedScript>): Sou
       if (!url.startsWith('file://')) return null;
       const kind = classify(url, scripts()) ?? (sources.has(url) ? 'source' : null);
       if (kind !== null) {
-        const content = await readAnnounced(url);
+        const content = await readSource(url);
         if (content !== null && kind === 'map') learn(content.toString(), url);
         return content;
       }
       for (const script of scripts()) learnInline(script, inlineSeen, learn);
-      return sources.has(url) ? readAnnounced(url) : null;
+      return sources.has(url) ? readSource(url) : null;
     },
   };
 }
@@ -135,6 +146,44 @@ export async function readAnnounced(url: string): Promise<Buffer | null> {
     return await readFile(path);
   } catch {
     // Gone, unreadable or no path of this system: the same answer for all.
+    return null;
+  }
+}
+
+/**
+ * Reads as another user: a program announces what it likes, and must not thereby read what is the host's. Only for a
+ * process of root.
+ */
+export function readAsUser({ uid, gid }: { uid: number; gid: number }): ReadSource {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  const env = { PATH: process.env['PATH'] };
+  const limits = { maxBuffer: SOURCE_BYTES_MAX, timeout: READ_TIMEOUT_MS };
+  const options = { uid, gid, env, cwd: '/', encoding: 'buffer', ...limits } as const;
+  const read = (path: string): Promise<Buffer | null> =>
+    new Promise((resolve) => {
+      // A folder, a lack of rights, a pipe: the same answer for all.
+      execFile('cat', ['--', path], options, (error, content) => resolve(error ? null : content));
+    });
+  return async (url) => {
+    const path = pathOf(url);
+    if (path === null) return null;
+    if (running >= READERS_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    try {
+      return await read(path);
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  };
+}
+
+function pathOf(url: string): string | null {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    // No path of this system.
     return null;
   }
 }

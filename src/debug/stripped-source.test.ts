@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { readAnnounced } from './source-file.ts';
 import { mayBeStripped, writtenSource } from './stripped-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slip-stripped-'));
@@ -22,19 +23,19 @@ function file(text: string): string {
 
 test('a stripped script, the text of its file', async () => {
   const url = file(WRITTEN);
-  assert.equal(await writtenSource(url, STRIPPED), WRITTEN);
-  assert.equal(await writtenSource(url, `${STRIPPED}\n\n//# sourceURL=${url}`), WRITTEN);
+  assert.equal(await writtenSource(url, STRIPPED, readAnnounced), WRITTEN);
+  assert.equal(await writtenSource(url, `${STRIPPED}\n\n//# sourceURL=${url}`, readAnnounced), WRITTEN);
 });
 
 test('a file that was edited since, the text that runs', async () => {
   const url = file(WRITTEN.replace('export', 'import'));
-  assert.equal(await writtenSource(url, STRIPPED), STRIPPED);
-  assert.equal(await writtenSource(file(`${WRITTEN}more();`), STRIPPED), STRIPPED);
-  assert.equal(await writtenSource(file(''), STRIPPED), STRIPPED);
+  assert.equal(await writtenSource(url, STRIPPED, readAnnounced), STRIPPED);
+  assert.equal(await writtenSource(file(`${WRITTEN}more();`), STRIPPED, readAnnounced), STRIPPED);
+  assert.equal(await writtenSource(file(''), STRIPPED, readAnnounced), STRIPPED);
 });
 
 test('a file that is gone, the text that runs', async () => {
-  assert.equal(await writtenSource(`${pathToFileURL(folder).href}/gone.ts`, STRIPPED), STRIPPED);
+  assert.equal(await writtenSource(`${pathToFileURL(folder).href}/gone.ts`, STRIPPED, readAnnounced), STRIPPED);
 });
 
 test('only files of TypeScript are looked at', () => {

@@ -1,7 +1,7 @@
 // TypeScript as it was written. Node 22 and later run .ts files with blanks in the place of types; V8 knows only
 // that text, which is hard to read, while every other character stands where it stands in the file.
 
-import { readAnnounced } from './source-file.ts';
+import type { ReadSource } from './source-file.ts';
 
 const TYPESCRIPT_FILE = /^file:.*\.[mc]?ts$/i;
 /** Node ends such a script with its name. */
@@ -16,8 +16,8 @@ export function mayBeStripped(url: string): boolean {
  * The text of the file at `url`, a script that V8 announced, when `executed` is that text with blanks in some
  * places; else, as after an edit of the file, `executed`.
  */
-export async function writtenSource(url: string, executed: string): Promise<string> {
-  const written = (await readAnnounced(url))?.toString();
+export async function writtenSource(url: string, executed: string, readSource: ReadSource): Promise<string> {
+  const written = (await readSource(url))?.toString();
   if (written === undefined || !isStripped(executed, written)) return executed;
   return written;
 }

@@ -5,7 +5,7 @@ import { userOf, type App, type Apps, type Debuggee } from '../apps/apps.ts';
 import { messageOf } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { ExpectedProcess, HostToFront } from '../wire/front-messages.ts';
-import type { SessionReport } from '../wire/session-messages.ts';
+import type { SessionOptions, SessionReport } from '../wire/session-messages.ts';
 import type { DebuggerSnapshot } from '../wire/status.ts';
 import type { Fronts } from './fronts.ts';
 import type { DebuggerHost, DebuggerShown, HostDebugger, SessionTerms } from './host-parts.ts';
@@ -54,7 +54,7 @@ export class DebuggerDesk {
         const app = appAt(path);
         const names = { appName: app.name, appPath: app.path, group: debuggerGroup(path) };
         const output = options.isLive ? [] : (this.#debuggees.get(path)?.outputDescriptors ?? []);
-        const more = { basePaths: debuggerPaths(app), others: [...options.others], output };
+        const more = { basePaths: debuggerPaths(app), others: [...options.others], output, user: otherUserOf(app) };
         return Promise.resolve(sessions.start({ ...names, ...options, ...more }));
       },
       sessionStarted: (path, terms) => void this.#keep(path, terms),
@@ -159,4 +159,10 @@ export class DebuggerDesk {
 function isOfOther({ settings }: App): boolean {
   const user = userOf(settings);
   return user !== undefined && user.uid !== process.getuid?.();
+}
+
+/** Who runs the app, where that is not the host's user. */
+function otherUserOf(app: App): SessionOptions['user'] | undefined {
+  const user = userOf(app.settings);
+  return user === undefined || user.uid === process.getuid?.() ? undefined : { uid: user.uid, gid: user.gid };
 }

@@ -423,7 +423,7 @@ class Supervisor implements Host {
 
   /** Whom the fronts believe. */
   #peers(): TrustedPeers {
-    return trustedPeers(this.#config.current.host, this.#bound.listeners.bound);
+    return trustedPeers(this.#config.current.host, this.#bound);
   }
 
   #sendRoutes(): void {

@@ -96,6 +96,8 @@ export interface SessionRequest {
   breakAtStart: boolean;
   isLive: boolean;
   scope: SessionOptions['scope'];
+  /** Who runs the app, where that is not the host's user. */
+  user: SessionOptions['user'] | undefined;
   /** Descriptors of the debuggee's output, to be read there should this host be gone. */
   output: readonly number[];
 }
@@ -242,6 +244,7 @@ export class SessionProcesses {
       signIns: this.#options.signIns(),
       auditMask: [...auditMask],
       unattended: this.#options.unattended(request.scope),
+      ...(request.user === undefined ? {} : { user: request.user }),
       pid: request.pid,
       inspector: request.inspector,
       others: request.others,

@@ -4,10 +4,13 @@
 import type { TrustedPeers } from '../wire/front-messages.ts';
 import type { HostSettings } from './host-config.ts';
 
-/** What the fronts are told. `bound` are the listeners of the configuration. */
+/** What the fronts are told. `bound`: the listeners of the configuration; `users`: who may dial besides ours. */
 export function trustedPeers(
   { trustedProxies, proxyProtocol, lenientListeners, debuggerUserField }: HostSettings,
-  bound: readonly { text?: string | undefined; origin: string }[],
+  { listeners: { bound }, reserved: { users } }: {
+    listeners: { bound: readonly { text?: string | undefined; origin: string }[] };
+    reserved: { users: readonly unknown[] };
+  },
 ): TrustedPeers {
   const originsOf = (names: readonly string[]): string[] =>
     bound.filter(({ text }) => text !== undefined && names.includes(text)).map(({ origin }) => origin);
@@ -16,5 +19,6 @@ export function trustedPeers(
     proxyListeners: originsOf(proxyProtocol),
     lenientListeners: originsOf(lenientListeners),
     ...(debuggerUserField !== '' && { userField: debuggerUserField.toLowerCase() }),
+    hasOtherUsers: users.length > 0,
   };
 }

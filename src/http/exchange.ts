@@ -8,7 +8,6 @@
 
 import { assert } from '../base/assert.ts';
 import type { ErrorCode } from '../base/host-error.ts';
-import { isLocalClient } from '../base/loopback.ts';
 import type { Answer, Decision, Failure } from '../wire/front-messages.ts';
 import { RESET_REASON } from '../wire/link-messages.ts';
 import type { AnswerMeta } from '../wire/cache-messages.ts';
@@ -74,11 +73,9 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     return this.#state;
   }
 
-  /** A person at this machine, D8. HTTP/1.0 is no browser: a proxy, which may say nothing of its client. */
+  /** A person at this machine, D8. */
   get #isLocal(): boolean {
-    const [head, { origin }] = [this.#head, this.#client];
-    if (head === null || origin.relayed === true || head.version === 10) return false;
-    return isLocalClient(origin.remoteAddress, head.fields);
+    return this.#context.localClients.isLocal(this.#head, this.#client.origin);
   }
 
   /** The channel takes no body bytes now. */

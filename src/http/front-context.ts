@@ -8,6 +8,7 @@ import type { AskedRequest, Decision, Route } from '../wire/front-messages.ts';
 import type { Cache, CacheZone } from './cache.ts';
 import { isDiverted } from './diversion.ts';
 import type { ProcessGroup } from './group.ts';
+import type { LocalClients } from './local-clients.ts';
 import type { RouteTable } from './route-table.ts';
 import type { SecureHosts } from './secure-hosts.ts';
 import type { Ticker } from './ticker.ts';
@@ -42,6 +43,7 @@ export interface FrontContext {
   isDraining: boolean;
   /** Origins of listeners that take raw bytes in targets: docs/refusals.md. */
   lenientListeners: ReadonlySet<string>;
+  readonly localClients: LocalClients;
   /** What the peer at this address says about others is believed. */
   trusts(address: string): boolean;
   /** A field that others may not say, in lower case; ''. */

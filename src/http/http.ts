@@ -22,6 +22,7 @@ import { HttpUpstream } from './http-upstream.ts';
 import { LinkServer, type LinkHost } from './link-server.ts';
 import type { LinkUpstream } from './link-upstream.ts';
 import { Listener } from './listener.ts';
+import { LocalClients } from './local-clients.ts';
 import { SecureHosts } from './secure-hosts.ts';
 import { PrefaceDoor, type Door } from './preface-door.ts';
 import { TlsDoor } from './tls-door.ts';
@@ -123,17 +124,13 @@ class HttpFront implements Front, LinkHost {
     const { host, limits, clock, log } = options;
     this.#host = host;
     this.#context = {
-      limits,
-      clock,
-      log,
+      limits, clock, log,
       ticker: new Ticker(clock),
       turn: new Turn(),
       routes: new RouteTable<RouteTarget>(),
       cache: createCache({ clock, bytesMax: limits.cacheBytesMax }),
-      secureHosts: null,
-      requests: 0, isDraining: false, lenientListeners: new Set(),
-      trusts: isLoopbackAddress,
-      userField: '',
+      secureHosts: null, requests: 0, isDraining: false, lenientListeners: new Set(),
+      trusts: isLoopbackAddress, localClients: new LocalClients(), userField: '',
       ask: (ask) => host.ask(ask),
       groupOf: (id) => this.#groups.get(id),
     };
@@ -147,10 +144,12 @@ class HttpFront implements Front, LinkHost {
     this.#resizeCache(state.limits.cacheBytesMax);
     if (state.tls !== undefined) this.tls(state.tls);
     if (state.peers !== undefined) {
-      this.#context.trusts = networkTest(state.peers.proxies);
-      this.#context.userField = state.peers.userField ?? '';
-      this.#proxyListeners = new Set(state.peers.proxyListeners);
-      this.#context.lenientListeners = new Set(state.peers.lenientListeners);
+      const { proxies, proxyListeners, lenientListeners, userField = '', hasOtherUsers = false } = state.peers;
+      this.#context.trusts = networkTest(proxies);
+      this.#context.userField = userField;
+      this.#proxyListeners = new Set(proxyListeners);
+      this.#context.lenientListeners = new Set(lenientListeners);
+      this.#context.localClients.hasOtherUsers = hasOtherUsers;
     }
     this.routes(state.routes, state.groups);
     for (const process of state.processes) this.expect(process);

@@ -96,6 +96,8 @@ export interface TrustedPeers {
   userField?: string;
   /** Origins of the listeners that take raw bytes in targets (docs/refusals.md); absent: none. */
   lenientListeners?: string[];
+  /** Programs of other users run here: not every client on loopback is a person at this machine. */
+  hasOtherUsers?: boolean;
 }
 
 /** Why a group cannot answer now. The front shows `developer` to local clients only. */

@@ -28,6 +28,8 @@ export interface SessionOptions {
   scope: 'everyone' | 'mine';
   /** What becomes of a pause that nobody looks at. */
   unattended: UnattendedPolicy;
+  /** Who runs the app, where that is not the host's user. */
+  user?: { uid: number; gid: number };
   /** Paths that end in a slash and mean the debugger: `/shop/debug/`, `/shop/server.js/debug/`. */
   basePaths: string[];
   /** Path of the app, `/shop/`. */
