@@ -18,6 +18,7 @@ import { benchRecycle } from './recycle.ts';
 import { benchRequestHead } from './request-head.ts';
 import { benchResponseReader } from './response-reader.ts';
 import { benchStart } from './start.ts';
+import { benchTls } from './tls.ts';
 import { benchTransfer } from './transfer.ts';
 import { benchWebsocket } from './websocket.ts';
 
@@ -27,6 +28,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   cache: benchCache,
   start: benchStart,
   recycle: benchRecycle,
+  tls: benchTls,
   transfer: benchTransfer,
   websocket: benchWebsocket,
   latency: benchLatency,

@@ -1,7 +1,6 @@
 // HTTP/2 by hand, for tests and fuzzing: frames as bytes, and a client that writes what it likes over plain TCP
 // and keeps the frames that come. Node's own client would refuse to send most of it.
 
-import { once } from 'node:events';
 import * as net from 'node:net';
 import type { TlsState } from '../wire/tls-messages.ts';
 import { Inbox, withFront, type TestFront } from './front.test.support.ts';
@@ -79,7 +78,7 @@ export class RawHttp2 {
     this.socket = net.connect(port, '127.0.0.1');
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.closed = once(this.socket, 'close').then(() => {});
+    this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()));
   }
 
   #take(chunk: Buffer): void {
