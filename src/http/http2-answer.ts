@@ -76,8 +76,6 @@ export class Http2Answer implements AnswerOutput {
     this.#rest = NOTHING;
     this.#trailers = [];
     this.#written = 0;
-    stream.on('drain', () => this.#sendRest(stream));
-    stream.on('wantTrailers', () => this.#sendTrailers(stream));
   }
 
   get state(): AnswerState {
@@ -203,6 +201,11 @@ export class Http2Answer implements AnswerOutput {
     else if (this.#isEnding && !this.#isSent) this.#sendEnd(stream);
   }
 
+  /** The client took bytes. */
+  drained(stream: ServerHttp2Stream): void {
+    this.#sendRest(stream);
+  }
+
   #sendRest(stream: ServerHttp2Stream): void {
     if (stream !== this.#stream || this.#head !== null || this.#chunks.length > 0) return;
     while (this.#rest.length > 0 && !stream.writableNeedDrain && !stream.destroyed) {
@@ -219,6 +222,7 @@ export class Http2Answer implements AnswerOutput {
     this.#head = null;
     const isEmpty = this.#isEnding && this.#chunks.length === 0 && this.#trailers.length === 0;
     const waitForTrailers = this.#isEnding ? this.#trailers.length > 0 : this.#mayHaveTrailers;
+    if (waitForTrailers) stream.on('wantTrailers', () => this.#sendTrailers(stream));
     attempt(stream, () => stream.respond(headers, isEmpty ? { endStream: true } : { waitForTrailers }));
     if (isEmpty) this.#isSent = true;
   }

@@ -40,6 +40,8 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
   #stream: ServerHttp2Stream | null = null;
   #tunnel: Tunnel | null = null;
   #isBodyWhole = true;
+  /** The request ended with its head. */
+  #isBodiless = false;
   #isBodyTooLong = false;
   #isBodyWanted = false;
   #bodyBytes = 0;
@@ -77,6 +79,7 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     const { body } = head;
     this.#attach(stream);
     this.#isBodyWhole = body.kind === 'none';
+    this.#isBodiless = this.#isBodyWhole && !head.upgrade;
     this.#isBodyTooLong = bodyBytesMax > 0 && body.kind === 'length' && body.length > bodyBytesMax;
     if (!this.#isBodyWhole) {
       // Untyped: the fields as they came are the third argument.
@@ -101,6 +104,7 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     this.#stream = stream;
     this.#tunnel = null;
     this.#isBodyWanted = false;
+    this.#isBodiless = false;
     this.#isBodyTooLong = false;
     this.#bodyBytes = 0;
     this.#stuckDeadline = NEVER;
@@ -113,7 +117,9 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
   }
 
   #drained(stream: ServerHttp2Stream): void {
-    if (stream === this.#stream) this.#exchange.settleCredit();
+    if (stream !== this.#stream) return;
+    this.#answer.drained(stream);
+    this.#exchange.settleCredit();
   }
 
   #closed(stream: ServerHttp2Stream): void {
@@ -257,6 +263,8 @@ export class Http2Exchange implements ExchangeClient, TurnMember {
     const stream = this.#stream;
     const isOver = this.#answer.state === 'ended' && this.#exchange.state === 'idle';
     if (stream === null || !isOver || this.#tunnel !== null || stream.readableEnded) return;
+    // Node takes the end of a request without a body by itself, and then ends the stream without making errors.
+    if (this.#isBodiless) return;
     // RFC 9113 8.1: the rest of the body is of no use to anybody.
     if (this.#isBodyWhole) stream.resume();
     else stream.once('finish', () => stream.close(NO_ERROR));

@@ -137,7 +137,9 @@ async function main(): Promise<void> {
     while (performance.now() < endMs) {
       totals.frames += await oneClient(random, connect());
       totals.connections += 1;
-      if (totals.connections % LOOK_EVERY === 0) await look(front);
+      if (totals.connections % LOOK_EVERY !== 0) continue;
+      await look(front);
+      await untilEmpty(front);
     }
     await look(front);
     await untilEmpty(front);

@@ -35,7 +35,12 @@ interface Case {
   outcome: Outcome;
   /** Without the preface that all others begin with. */
   isBare?: boolean;
+  /** What versions of nghttp2 differ in, and RFC 9113 leaves open: 5.3.2, 6.8. */
+  mayGoOn?: boolean;
 }
+
+const ASKED = Buffer.from('goes on?');
+const ASK = frame(TYPE.PING, 0, 0, ASKED);
 
 const CASES: Case[] = [
   { section: '3.4', what: 'a preface of other bytes', bytes: [Buffer.from('PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n')],
@@ -67,7 +72,7 @@ const CASES: Case[] = [
     bytes: [get(1), frame(TYPE.DATA, 0, 1, Buffer.from('x'))] },
   { section: '5.1', what: 'HEADERS behind the end of the body', bytes: [get(1), get(1)], outcome: 'stream' },
   { section: '5.1.1', what: 'a stream with an even number', bytes: [get(2)], outcome: 'connection' },
-  { section: '5.4.1', what: 'GOAWAY of the client', outcome: 'goes-on',
+  { section: '5.4.1', what: 'GOAWAY of the client', outcome: 'connection', mayGoOn: true,
     bytes: [frame(TYPE.GOAWAY, 0, 0, Buffer.concat([word(0), word(0)]))] },
   { section: '6.1', what: 'DATA of the connection', bytes: [frame(TYPE.DATA, 0, 0, Buffer.from('x'))],
     outcome: 'connection' },
@@ -82,9 +87,9 @@ const CASES: Case[] = [
   { section: '6.2', what: 'HEADERS with padding and a priority', outcome: 200,
     bytes: [frame(TYPE.HEADERS, END | FLAG.PADDED | FLAG.PRIORITY, 1, fields(1, word(0), 15, GET, 0))] },
   { section: '6.3', what: 'PRIORITY of the connection', bytes: [frame(TYPE.PRIORITY, 0, 0, Buffer.alloc(5))],
-    outcome: 'connection' },
+    outcome: 'connection', mayGoOn: true },
   { section: '6.3', what: 'PRIORITY of another length', bytes: [post(1), frame(TYPE.PRIORITY, 0, 1, Buffer.alloc(4))],
-    outcome: 'stream' },
+    outcome: 'stream', mayGoOn: true },
   { section: '6.3', what: 'PRIORITY on a stream that is idle', outcome: 200,
     bytes: [frame(TYPE.PRIORITY, 0, 3, Buffer.from([0, 0, 0, 0, 7])), get(1)] },
   { section: '6.4', what: 'RST_STREAM of the connection', bytes: [frame(TYPE.RST_STREAM, 0, 0, word(8))],
@@ -184,7 +189,7 @@ const STATUSES: Record<number, number> = { 0x88: 200, 0x8c: 400, 0x8d: 404 };
 
 /** What became of stream 1 and of the connection. */
 async function outcomeOf(client: RawHttp2): Promise<Outcome> {
-  const pong = Buffer.from('goes on?');
+  let pongs = 0;
   const ended = client.closed.then(() => 'connection' as const);
   const came = (async (): Promise<Outcome> => {
     for (;;) {
@@ -192,7 +197,11 @@ async function outcomeOf(client: RawHttp2): Promise<Outcome> {
       if (type === TYPE.GOAWAY) return 'connection';
       if (type === TYPE.RST_STREAM && stream === 1) return 'stream';
       if (type === TYPE.HEADERS && stream === 1) return STATUSES[payload[0]!] ?? payload[0]!;
-      if (type === TYPE.PING && (flags & FLAG.ACK) !== 0 && payload.equals(pong)) return 'goes-on';
+      if (type !== TYPE.PING || (flags & FLAG.ACK) === 0 || !payload.equals(ASKED)) continue;
+      // The first may overtake a reset; what was to be sent before the second is here.
+      pongs += 1;
+      if (pongs === 2) return 'goes-on';
+      await client.write(ASK);
     }
   })();
   return await Promise.race([came, ended]);
@@ -224,19 +233,21 @@ test('a connection that the client closes its half of, or that is given up for a
 test('frames that are not as they should be end their stream or connection, as RFC 9113 has it', async (t) => {
   await withRawHttp2(async (front, connect) => {
     const app = await front.join();
+    app.givesCredit = false;
     app.onRequest = (channel, { method, fields: seen }) => {
       assert.ok(seen.every((text) => !/[\r\n\0]/.test(text) && text !== 'b'), seen.join(' '));
       if (method === 'GET') app.answer(channel, 'hello');
     };
-    for (const { section, what, bytes, outcome, isBare = false } of CASES) {
+    for (const { section, what, bytes, outcome, isBare = false, mayGoOn = false } of CASES) {
       await t.test(`${section.startsWith('7541') ? 'RFC' : 'RFC 9113'} ${section}: ${what}`, async () => {
         const client = connect();
         const all = isBare ? bytes : [PREFACE, ...bytes];
-        const ping = outcome === 'goes-on' ? [frame(TYPE.PING, 0, 0, Buffer.from('goes on?'))] : [];
-        await client.write(Buffer.concat([...all, ...ping]));
+        // An answer takes its time: only what ends nothing is asked for.
+        await client.write(Buffer.concat(typeof outcome === 'number' ? all : [...all, ASK]));
         const seen = await outcomeOf(client);
         // RFC 9113 5.4.2: a stream error may be treated as one of the connection.
-        const isFit = seen === outcome || (outcome === 'stream' && (seen === 'connection' || seen === 400));
+        const isFit = seen === outcome || (mayGoOn && seen === 'goes-on')
+          || (outcome === 'stream' && (seen === 'connection' || seen === 400));
         assert.ok(isFit, `${outcome} was expected, ${seen} came`);
         client.socket.destroy();
       });
