@@ -45,7 +45,8 @@ test('logpoint, condition, restarted frame, live edit and profile work as in a D
   const hanging = visit();
   assert.equal(await devtools.pausedLine(), RETURN_LINE);
   await devtools.restartFrame();
-  await devtools.page.locator('.call-frame-item .call-frame-location').filter({ hasText: `:${FIRST_LINE}` }).waitFor();
+  const place = devtools.page.locator('.call-frame-item .call-frame-location').first();
+  await place.and(devtools.page.getByText(`server.js:${FIRST_LINE}`, { exact: true })).waitFor();
   await devtools.resume();
   assert.equal(await hanging, 'hello you 4', 'counted twice');
 
