@@ -130,3 +130,39 @@ test('a worker that stands is let go with the session', async () => {
   proxy.close();
   assert.equal(await printed, 'went on\n');
 });
+
+test('a frame takes hovers, new values and a fresh start, and the program continues to a line', async () => {
+  const { page, url, child } = await scene(
+    `function work(text) {
+       let doubled = text.trim() + text.trim();
+       const loud = doubled.toUpperCase();
+       console.log(loud);
+     }
+     process.stdin.on('data', (text) => work(String(text)));`,
+  );
+  const viewer = await page();
+  await viewer.call('Debugger.setBreakpointByUrl', { url, lineNumber: 2 });
+  child.stdin!.write('a');
+  const pause = await viewer.event('Debugger.paused');
+  const { callFrameId, scopeChain, location } = pause.callFrames[0];
+  const hover = { callFrameId, expression: 'doubled = "changed"', throwOnSideEffect: true };
+  const refused = await viewer.call('Debugger.evaluateOnCallFrame', hover);
+  assert.match(refused.exceptionDetails.exception.description, /side-effect/);
+  const scopeNumber = scopeChain.findIndex((scope: { type: string }) => scope.type === 'local');
+  const set = { callFrameId, scopeNumber, variableName: 'doubled', newValue: { value: 'set' } };
+  await viewer.call('Debugger.setVariableValue', set);
+  await viewer.call('Debugger.continueToLocation', { location: { scriptId: location.scriptId, lineNumber: 3 } });
+  await viewer.until(() => viewer.events('Debugger.paused').length === 2);
+  const later = viewer.events('Debugger.paused')[1].callFrames[0];
+  assert.equal(later.location.lineNumber, 3);
+  const seen = { callFrameId: later.callFrameId, expression: 'loud' };
+  assert.equal((await viewer.call('Debugger.evaluateOnCallFrame', seen)).result.value, 'SET');
+  await viewer.call('Debugger.restartFrame', { callFrameId: later.callFrameId, mode: 'StepInto' });
+  await viewer.until(() => viewer.events('Debugger.paused').length === 3);
+  assert.equal(viewer.events('Debugger.paused')[2].callFrames[0].location.lineNumber, 1);
+  await viewer.call('Debugger.resume');
+  await viewer.until(() => viewer.events('Debugger.paused').length === 4);
+  const printed = output(child);
+  await viewer.call('Debugger.resume');
+  assert.equal(await printed, 'AA\n');
+});
