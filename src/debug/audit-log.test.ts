@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog, silentLog } from '../base/log.ts';
-import { AUDIT_BYTES_MAX, AUDIT_TEXT_MAX, auditFile, createAuditLog } from './audit-log.ts';
+import { AUDIT_BYTES_MAX, AUDIT_TEXT_MAX, auditFile, createAuditLog, REFUSED_PER_MINUTE_MAX } from './audit-log.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'slip-audit-'))));
@@ -48,4 +48,17 @@ test('a pattern that is none is an error, and a disk that refuses is told once',
   audit.write({ event: 'left', app: '/', who: 'local' });
   audit.write({ event: 'left', app: '/', who: 'local' });
   assert.equal(told.length, 1);
+});
+
+test('who is refused again and again does not push out what others did', () => {
+  let nowMs = 0;
+  const audit = createAuditLog({ file: auditFile(folder), maskPatterns: [], log: silentLog, now: () => nowMs });
+  const refuse = (): void => audit.write({ event: 'refused', app: '/', who: 'unknown' });
+  for (let count = 0; count < REFUSED_PER_MINUTE_MAX + 7; count++) refuse();
+  audit.write({ event: 'left', app: '/', who: 'local' });
+  assert.equal(lines().length, REFUSED_PER_MINUTE_MAX + 1);
+  nowMs += 60_000;
+  refuse();
+  refuse();
+  assert.deepEqual(lines().slice(-2).map((line) => line['unwritten']), [7, undefined]);
 });

@@ -11,6 +11,9 @@ import type { Log } from '../base/log.ts';
 export const AUDIT_BYTES_MAX = 16_777_216;
 /** Longest text of a command, in characters; more is cut off with a mark. */
 export const AUDIT_TEXT_MAX = 4096;
+/** Refusals that are written in a minute: whoever is refused must not push out what others did. */
+export const REFUSED_PER_MINUTE_MAX = 10;
+const MINUTE_MS = 60_000;
 const MASK = '***';
 
 /** One line. `time` is added. */
@@ -24,6 +27,8 @@ export interface AuditEntry {
   from?: string;
   method?: string;
   text?: string;
+  /** Refusals before this one that are not in the log. */
+  unwritten?: number;
 }
 
 /** Takes entries. */
@@ -33,18 +38,37 @@ export interface AuditLog {
 
 /**
  * Appends to `file`. `maskPatterns` are regular expressions; what one of them matches in a text is masked.
+ * `now` is the wall clock in ms; replaced in tests.
  * @throws HostError CONFIG_INVALID for a pattern that is none.
  */
 export function createAuditLog(options: {
   file: string;
   maskPatterns: readonly string[];
   log: Log;
+  now?: () => number;
 }): AuditLog {
-  const { file, log } = options;
+  const { file, log, now = Date.now } = options;
   const masks = options.maskPatterns.map(maskOf);
   let hasFailed = false;
+  let [minute, refused, unwritten] = [0, 0, 0];
+  /** Undefined: there were too many. */
+  const counted = (entry: AuditEntry): AuditEntry | undefined => {
+    if (entry.event !== 'refused') return entry;
+    const nowMinute = Math.floor(now() / MINUTE_MS);
+    if (nowMinute !== minute) [minute, refused] = [nowMinute, 0];
+    refused += 1;
+    if (refused > REFUSED_PER_MINUTE_MAX) {
+      unwritten += 1;
+      return undefined;
+    }
+    const before = unwritten;
+    unwritten = 0;
+    return before === 0 ? entry : { ...entry, unwritten: before };
+  };
   return {
-    write(entry) {
+    write(given) {
+      const entry = counted(given);
+      if (entry === undefined) return;
       const { text } = entry;
       const shown = text === undefined ? {} : { text: masked(text, masks) };
       const line = `${JSON.stringify({ time: new Date().toISOString(), ...entry, ...shown })}\n`;

@@ -3,6 +3,7 @@
 // viewer that leaves takes none along. Removing one removes it for everybody.
 
 import { errorTail, readTail, resultTail, SERVER_ERROR, type ReplyTail } from './inspector-client.ts';
+import { textOf } from './message-text.ts';
 
 /** Most breakpoints of one thread. */
 export const BREAKPOINTS_MAX = 10_000;
@@ -135,7 +136,7 @@ export class Breakpoints {
   }
 
   #remove(params: Params, onReply: OnReply): void {
-    const id = String(params['breakpointId']);
+    const id = textOf(params['breakpointId']);
     const place = this.#placeById.get(id);
     if (place !== undefined) this.#forget(place, id);
     this.#forward('Debugger.removeBreakpoint', params, onReply);

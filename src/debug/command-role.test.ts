@@ -9,6 +9,8 @@ test('who observes looks and changes nothing', () => {
   for (const method of ['Debugger.disable', 'Debugger.setSkipAllPauses', 'Debugger.setBreakpointsActive']) {
     assert.equal(judgeCommand('observe', method, {}), 'ignore', method);
   }
+  assert.equal(judgeCommand('observe', 'Debugger.searchInContent', { query: 'a', isRegex: false }), 'allow');
+  assert.equal(judgeCommand('observe', 'Debugger.searchInContent', { query: '(a+)+$', isRegex: true }), 'refuse');
   const refused = ['Runtime.evaluate', 'Debugger.resume', 'Debugger.setBreakpointByUrl', 'No.such'];
   for (const method of refused) assert.equal(judgeCommand('observe', method, {}), 'refuse', method);
 });

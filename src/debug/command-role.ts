@@ -3,6 +3,7 @@
 // they would change what everybody sees.
 
 import type { DebugRole } from './access-grants.ts';
+import { textOf } from './message-text.ts';
 
 /** `allow`: perform it. `ignore`: answer as if it were done. `refuse`: answer with an error. */
 export type CommandVerdict = 'allow' | 'ignore' | 'refuse';
@@ -74,7 +75,10 @@ export function judgeCommand(
   method: string,
   params: Record<string, unknown>,
 ): CommandVerdict {
-  if (role === 'full' || OBSERVE.has(method)) return 'allow';
+  if (role === 'full') return 'allow';
+  // A pattern can hold the thread up for ever.
+  if (method === 'Debugger.searchInContent' && params['isRegex'] === true) return 'refuse';
+  if (OBSERVE.has(method)) return 'allow';
   if (role === 'step' && STEP.has(method)) {
     // A condition is code, and a logpoint is a condition.
     const condition = params['condition'];
@@ -89,11 +93,11 @@ export function auditedText(method: string, params: Record<string, unknown>): st
     case 'Runtime.evaluate':
     case 'Debugger.evaluateOnCallFrame':
     case 'Runtime.compileScript':
-      return String(params['expression'] ?? '');
+      return textOf(params['expression']);
     case 'Runtime.callFunctionOn':
-      return String(params['functionDeclaration'] ?? '');
+      return textOf(params['functionDeclaration']);
     case 'Debugger.setScriptSource':
-      return String(params['scriptSource'] ?? '');
+      return textOf(params['scriptSource']);
     case 'Debugger.setBreakpoint':
     case 'Debugger.setBreakpointByUrl':
     case 'Debugger.removeBreakpoint':

@@ -86,7 +86,7 @@ export class People {
     const to = [...this.#all].find(({ number }) => number === viewer);
     const given = DEBUG_ROLES.find((name) => name === role);
     if (to === undefined || given === undefined) {
-      return errorTail(SERVER_ERROR, `there is no viewer ${String(viewer)}, or no role "${String(role)}"`);
+      return errorTail(SERVER_ERROR, 'there is no such viewer, or no such role');
     }
     const { role: granted, session } = to.visitor;
     if (DEBUG_ROLES.indexOf(given) > DEBUG_ROLES.indexOf(granted)) {

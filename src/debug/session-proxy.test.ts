@@ -235,3 +235,23 @@ test('messages that are no commands are answered with an error', async () => {
   await viewer.until(() => viewer.messages.length === before + bad.length + half.length);
   assert.ok(viewer.messages.slice(before).every((message) => message.error?.code === -32600));
 });
+
+test('objects where texts belong are the mistake of who sends them', async () => {
+  const { page } = await withLoop();
+  const viewer = await page();
+  const sessionId = mainSession(viewer.messages);
+  const odd = { toString: 1 };
+  const messages = [
+    { id: 901, method: 'Target.attachToTarget', params: { targetId: odd } },
+    { id: 902, method: 'Target.detachFromTarget', params: { sessionId: odd } },
+    { id: 903, sessionId, method: 'Debugger.getScriptSource', params: { scriptId: odd } },
+    { id: 904, sessionId, method: 'Debugger.removeBreakpoint', params: { breakpointId: odd } },
+    { id: 905, sessionId, method: 'Runtime.evaluate', params: { expression: odd } },
+    { id: 906, method: 'Slipstream.setRole', params: { viewer: odd, role: odd } },
+  ];
+  assert.equal((await viewer.post(messages as unknown as CdpMessage[], viewer.next)).status, 204);
+  viewer.next += messages.length;
+  const answered = (id: number): CdpMessage | undefined => viewer.messages.find((message) => message.id === id);
+  await viewer.until(() => messages.every(({ id }) => answered(id) !== undefined));
+  for (const { id } of messages) assert.equal(answered(id)!.error === undefined, id === 902, `${id}`);
+});

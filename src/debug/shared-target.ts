@@ -20,6 +20,7 @@ import {
   type ReplyTail,
 } from './inspector-client.ts';
 import { RetainedObjects } from './retained-objects.ts';
+import { textOf } from './message-text.ts';
 import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
 import { readAnnounced, type ReadSource } from './source-file.ts';
 import { mayBeStripped, writtenSource } from './stripped-source.ts';
@@ -308,7 +309,7 @@ export class SharedTarget {
 
   /** The answer to getScriptSource: TypeScript that Node stripped of its types is shown with them. */
   async #asWritten(params: Params, tail: ReplyTail): Promise<ReplyTail> {
-    const url = this.replay.urlOf(String(params['scriptId']));
+    const url = this.replay.urlOf(textOf(params['scriptId']));
     if (!mayBeStripped(url) || tail.startsWith('"error"')) return tail;
     const { result = {} } = readTail(tail);
     const scriptSource = await writtenSource(url, String(result['scriptSource']), this.#readSource);

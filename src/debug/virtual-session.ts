@@ -13,6 +13,7 @@ import {
   SERVER_ERROR,
   type ReplyTail,
 } from './inspector-client.ts';
+import { textOf } from './message-text.ts';
 import type { Attachment } from './shared-target.ts';
 
 const INVALID_REQUEST = -32_600;
@@ -123,10 +124,10 @@ export class VirtualSession {
         answer(this.#targetInfo(params['targetId']));
         break;
       case 'Target.attachToTarget':
-        this.#attachTo(String(params['targetId']), answer);
+        this.#attachTo(params['targetId'], answer);
         break;
       case 'Target.detachFromTarget':
-        this.#detach(String(params['sessionId']), undefined);
+        this.#detach(textOf(params['sessionId']), undefined);
         answer(resultTail({}));
         break;
       default:
@@ -180,7 +181,7 @@ export class VirtualSession {
     for (const listed of this.#threads()) if (listed.parent === parent) this.#attach(listed, parent);
   }
 
-  #attachTo(targetId: string, answer: (tail: ReplyTail) => void): void {
+  #attachTo(targetId: unknown, answer: (tail: ReplyTail) => void): void {
     const listed = this.#threads().find((candidate) => targetIdOf(candidate) === targetId);
     if (listed === undefined) {
       answer(errorTail(SERVER_ERROR, 'No target with given id found'));
