@@ -116,6 +116,16 @@ test('discoverApps runs the command of a package that a start script names', asy
   assert.match((await discover(folder))[0]!.problem!, /runs "web", which is not in its node_modules/);
 });
 
+test('discoverApps takes a folder in an app as one when the settings say what it runs', async () => {
+  const root = folderOf({ 'server.js': '', 'api/run.js': '', 'b/server.js': '', 'x y/a.js': '', 'run.js': '' });
+  const run = { entry: 'run.js' };
+  const overrides = {
+    '/api/': run, '/b/': { processes: 2 }, '/x%20y/': { entry: 'a.js' }, '/gone/': run, '/a/../api/': run, '/%/': run,
+  };
+  const apps = await discoverApps(root, { ...DEFAULT_APP_SETTINGS, overrides }, silentLog);
+  assert.deepEqual(apps.map((app) => `${app.path} ${app.entry}`), ['/ server.js', '/api/ run.js', '/x%20y/ a.js']);
+});
+
 test('discoverApps follows links but no loops', async () => {
   const root = folderOf({ 'a/b/readme.md': '' });
   symlinkSync('..', join(root, 'a/b/up'));

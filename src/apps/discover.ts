@@ -305,6 +305,29 @@ async function searchFolder(search: Search, folders: string[], above: readonly s
   }
 }
 
+/** Folders of which the host's file says what they run are apps wherever they are, in an app too. */
+function addNamedApps(search: Search): void {
+  const found = new Set(search.apps.map((app) => app.path));
+  for (const [path, { entry = '' }] of Object.entries(search.source.overrides)) {
+    const folders = entry === '' || found.has(path) ? undefined : foldersOf(path);
+    if (folders === undefined || pathOf(folders) !== path) continue;
+    const folder = join(search.root, ...folders);
+    if (ifReadable(() => statSync(folder, { throwIfNoEntry: false }))?.isDirectory() !== true) continue;
+    search.apps.push(makeApp(search, folders, programNamed(folder, entry)));
+  }
+}
+
+/** Names of the folders that a path stands for; undefined for one that no folder below the root can have. */
+function foldersOf(path: string): string[] | undefined {
+  try {
+    const folders = path.split('/').filter((segment) => segment !== '').map(decodeURIComponent);
+    return folders.some((name) => /^\.{1,2}$|[/\\\0]/.test(name)) ? undefined : folders;
+  } catch {
+    // Percent signs that encode nothing.
+    return undefined;
+  }
+}
+
 /**
  * All apps below `root`, which may be one itself, in the order of their paths. Looks at
  * {@link DEPTH_MAX} levels and `entriesMax` entries at most; a search that is cut is logged.
@@ -320,6 +343,7 @@ export async function discoverApps(
   if (real === undefined) return [];
   await searchFolder(search, [], [real]);
   if (search.isCut) log.warn('discovery-cut', { root, entriesMax });
+  addNamedApps(search);
   return search.apps.sort((left, right) => (left.path < right.path ? -1 : 1));
 }
 

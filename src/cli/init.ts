@@ -21,7 +21,7 @@ const TEMPLATE = `# yaml-language-server: $schema=./slipstream.schema.json
 # Settings of Slipstream. Edits hold at once; a broken edit changes nothing (slipstream status).
 # All settings: docs/settings.md. What holds, and why: slipstream config explain [app]
 
-# listen: [http://localhost:8080]   # needs a restart
+# listen: [http://localhost:8080]
 
 # limits:                           # of the front
 #   bodyBytesMax: 10000000
