@@ -51,6 +51,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   #nuisances = 0;
   #idleDeadline: number;
   #isOver = false;
+  #isLetGo = false;
 
   constructor(socket: Socket, context: FrontContext, onClosed: (connection: Http2Connection) => void) {
     this.#socket = socket;
@@ -98,6 +99,10 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
 
   #stream(stream: http2.ServerHttp2Stream, flags: number, raw: string[]): void {
     const { limits } = this.#context;
+    if (this.#isLetGo) {
+      stream.destroy();
+      return;
+    }
     this.#context.requests += 1;
     this.#requests += 1;
     this.#idleDeadline = NEVER;
@@ -122,9 +127,11 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   /** RFC 9113 10.5: who makes work for nothing is let go. */
   #nuisance(): void {
     this.#nuisances += 1;
-    if (this.#nuisances <= this.#context.limits.http2NuisancesMax || this.#session.destroyed) return;
+    if (this.#nuisances <= this.#context.limits.http2NuisancesMax || this.#isLetGo) return;
+    this.#isLetGo = true;
     this.#context.log.debug('http2-nuisance', { client: this.origin.remoteAddress });
-    this.#session.destroy(undefined, ENHANCE_YOUR_CALM);
+    // Never while nghttp2 reads a frame: a frame of a wrong size behind it would end the whole process.
+    setImmediate(() => this.#session.destroy(undefined, ENHANCE_YOUR_CALM));
   }
 
   #closed(): void {
