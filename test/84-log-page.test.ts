@@ -3,7 +3,7 @@
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { launchChromium } from './devtools-page.ts';
-import { startHost, type RunningHost } from './host-fixture.ts';
+import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 
 const APP = `
@@ -85,4 +85,63 @@ test('logPage says who sees the logs', async (t) => {
   assert.equal((await get(`${open.url}shop/logs/?after=-1`, far)).status, 200);
   const off = await hostFor(t, ', logPage: "off"');
   assert.equal((await get(`${off.url}shop/logs/`)).text, 'up');
+});
+
+/** What a browser behind a proxy says when a person opens a page. */
+const OPENED = {
+  'x-forwarded-for': '192.0.2.1', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none',
+  accept: 'text/html',
+};
+
+test('who signed in with a link reads logs and developer pages; nobody else, and no script', async (t) => {
+  const files = { 'shop/server.js': APP, 'broken/server.js': 'throw new Error("told in the log");' };
+  const host = await startHost({ files });
+  t.after(() => host.stop());
+  assert.equal((await get(`${host.url}shop/?print=first`)).text, 'up');
+  const page = `${host.url}shop/debug/logs/`;
+  assert.match((await get(page)).text, /Logs of shop/, 'somebody at this machine');
+  assert.equal((await get(page, { headers: OPENED })).status, 404);
+  const cookieOf = async (app: string): Promise<string> => {
+    const { links } = JSON.parse((await runCli(['logs', app, '--link', '--json'], host.home)).stdout) as
+      { links: string[] };
+    const scripted = { 'x-forwarded-for': '192.0.2.1', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
+    assert.equal((await get(links[0]!, { headers: scripted })).status, 404);
+    const { status, headers } = await get(links[0]!, { headers: OPENED });
+    assert.deepEqual([status, headers.location], [303, `/${app}/debug/logs/`]);
+    const [cookie] = headers['set-cookie']!;
+    assert.match(cookie!, new RegExp(`^slipstream-reader=[^;]+; Path=/${app}/; HttpOnly; SameSite=Lax$`));
+    assert.equal((await get(links[0]!, { headers: OPENED })).status, 404, 'once');
+    return cookie!.split(';')[0]!;
+  };
+  const cookie = await cookieOf('shop');
+  const seen = await get(page, { headers: { ...OPENED, cookie } });
+  assert.equal(seen.status, 200);
+  assert.match(String(seen.headers['content-security-policy']), /sandbox allow-scripts/);
+  const key = /data-key="([\w-]+)"/.exec(seen.text)![1]!;
+  const far = { headers: { 'x-forwarded-for': '192.0.2.1', origin: 'null' } };
+  const tail = await get(`${page}?after=-1&key=${key}`, far);
+  assert.deepEqual((JSON.parse(tail.text) as Tail).lines.map(({ line }) => line), ['first']);
+  assert.equal(tail.headers['access-control-allow-origin'], 'null');
+  assert.equal((await get(`${page}?after=-1&key=${'a'.repeat(key.length)}`, far)).status, 404);
+  const fetched = { ...OPENED, 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', cookie };
+  const scripts = [fetched, { ...far.headers, cookie }];
+  for (const headers of scripts) {
+    assert.equal((await get(page, { headers })).status, 404, 'script on a page of the app');
+  }
+  assert.equal((await get(`${host.url}shop/debug/`, { headers: { ...OPENED, cookie } })).status, 403);
+
+  const broken = `${host.url}broken/`;
+  const strange = await get(broken, { headers: { ...OPENED, cookie } });
+  assert.deepEqual([strange.status, strange.text.includes('told in the log')], [500, false], 'of another app');
+  const reader = await cookieOf('broken');
+  const told = await get(broken, { headers: { ...OPENED, cookie: reader } });
+  assert.deepEqual([told.status, told.text.includes('told in the log')], [500, true]);
+  assert.match(String(told.headers['content-security-policy']), /; sandbox$/);
+  const scripted = await get(broken, { headers: { ...far.headers, accept: 'text/html', cookie: reader } });
+  assert.deepEqual([scripted.status, scripted.text.includes('told in the log')], [500, false]);
+  await runCli(['debug', '--revoke'], host.home);
+  const over = await get(broken, { headers: { ...OPENED, cookie: reader } });
+  assert.deepEqual([over.status, over.text.includes('told in the log')], [500, false]);
+  assert.equal((await get(page, { headers: { ...OPENED, cookie } })).status, 404);
+  assert.equal((await get(`${page}?after=-1&key=${key}`, far)).status, 404);
 });

@@ -97,7 +97,7 @@ function withShell(command: Command, { umask, nice }: App['settings']): Command 
 function environment(options: CommandOptions): Record<string, string> {
   const { app, debug, debuggeeGraceMs = DEBUGGEE_GRACE_MS } = options;
   const graceMs = debug === undefined ? GRACE_MS : debuggeeGraceMs;
-  const { serverVariables: variables, debugHeader } = app.settings;
+  const { serverVariables: variables, debugHeader, forwardedForLocal } = app.settings;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.inherited ?? process.env)) {
     if (value === undefined || NOT_INHERITED.has(name) || name.startsWith(OWN_PREFIX)) continue;
@@ -120,6 +120,7 @@ function environment(options: CommandOptions): Record<string, string> {
     SLIPSTREAM_BASE_PATH: app.path.slice(0, -1),
     SLIPSTREAM_APP: app.name,
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),
+    ...(forwardedForLocal ? { SLIPSTREAM_ENABLE_XFF: '1' } : {}),
     ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
     ...inspectorDoor(options.debug),
     ...wishVariables(options),
@@ -132,12 +133,17 @@ function stripsTypes(): boolean {
   return Boolean((process.features as { typescript?: string | false }).typescript);
 }
 
+/** The program that runs the app. */
+function nodeOf({ app, nodePath = process.execPath }: CommandOptions): string {
+  return app.settings.nodePath === '' ? nodePath : app.settings.nodePath;
+}
+
 /** The flags that make node run the entry, when it does not do so by itself. */
 function typescriptFlags(options: CommandOptions, flags: readonly string[]): string[] {
   const { app } = options;
   if (app.usesTsx === undefined && !/\.[cm]?tsx?$/.test(app.entry)) return [];
   // Another node may be older; tsx works with all.
-  const isOther = options.nodePath !== undefined && options.nodePath !== process.execPath;
+  const isOther = nodeOf(options) !== process.execPath;
   if (!isOther && app.usesTsx === undefined && stripsTypes()) return [];
   const loader = /(?:^|[/=])(?:tsx|ts-node|@swc-node|esbuild-register)(?:$|\/)/;
   if (flags.some((flag) => loader.test(flag))) return [];
@@ -154,7 +160,7 @@ export function commandOf(options: CommandOptions): Command {
       ? [`--inspect${inspectSuffix(debug)}=127.0.0.1:${debug.inspector.port}`]
       : [];
   const command = {
-    file: options.nodePath ?? process.execPath,
+    file: nodeOf(options),
     args: [
       ...inspector,
       ...flags,

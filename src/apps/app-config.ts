@@ -138,6 +138,22 @@ export const APP_SETTINGS = {
     type: 'integer', default: 0, min: 0, max: 19, unit: 'steps',
     text: 'How much the processes stand back behind others for the processor. Not on Windows.',
   },
+  memoryLimitMb: {
+    type: 'integer', default: 0, min: 0, max: 1_048_576, unit: 'MiB',
+    text:
+      'Memory of all processes of the app together, kept by the kernel (cgroup v2): one that needs more is killed. 0 '
+      + 'is no limit. To get new processes before that there is `memoryMbMax`.',
+  },
+  cpuLimitPercent: {
+    type: 'integer', default: 0, min: 0, max: 102_400, unit: '%',
+    text: 'Processor time of all processes of the app together, kept by the kernel; 100 is one core, 0 is no limit.',
+  },
+  limitsRequired: {
+    type: 'boolean', default: false,
+    text:
+      'What holds where the kernel cannot keep `memoryLimitMb` and `cpuLimitPercent`: the app runs without them and '
+      + 'the log says so once, or with `true` it does not start.',
+  },
   loggingEnabled: {
     type: 'boolean', default: true,
     text: 'Whether what the processes print is kept in files, one a process and stream.',
@@ -149,8 +165,9 @@ export const APP_SETTINGS = {
   logPage: {
     type: 'choice', default: 'local', choices: ['local', 'everyone', 'off'],
     text:
-      'Who sees the page with the logs, at the URL of `logDirectory` where that is in the folder of the app: clients ' +
-      'at this machine, everyone as with iisnode, nobody.',
+      'Who sees the page with the logs, at `<app>/debug/logs/` and at the URL of `logDirectory` where that is in the ' +
+      'folder of the app: clients at this machine and who signed in (`slipstream logs <app> --link`), everyone as ' +
+      'with iisnode, nobody.',
   },
   logFormat: {
     type: 'choice', default: 'text', choices: ['text', 'crlf', 'time', 'json'],
@@ -194,6 +211,10 @@ export const APP_SETTINGS = {
     type: 'boolean', default: false,
     text: 'Whether answers tell with Cache-Status (RFC 9211) what the cache did.',
   },
+  nodePath: {
+    type: 'string', default: '',
+    text: 'The node that runs the app, or a program that takes its flags: an absolute path. Empty: that of the host.',
+  },
   nodeArgs: {
     type: 'strings', default: [],
     text: 'Flags for node. --inspect and --watch are left out: the host does what they do.',
@@ -210,6 +231,12 @@ export const APP_SETTINGS = {
     text:
       'Folders of iisnode: server variables that become request fields `X-iisnode-<NAME>`. Fields of that kind ' +
       'from clients are removed.',
+  },
+  forwardedForLocal: {
+    type: 'boolean', default: false,
+    text:
+      'Folders of iisnode: whether requests of clients at this machine have X-Forwarded-For and -Proto too, as all '
+      + 'others have.',
   },
   debugHeader: {
     type: 'boolean', default: false,

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { AppProcess } from './app-process.ts';
 import { placeFor, type OtherSockets } from './app-place.ts';
+import { AppLimits } from './app-limits.ts';
 import { AppLogs } from './app-logs.ts';
 import { discoverApps, isSameApp, rediscoverApp } from './discover.ts';
 import { residentBytes } from './process-memory.ts';
@@ -31,6 +32,7 @@ export { discoverApps, sitePath } from './discover.ts';
 export type { DebugOptions } from './app-command.ts';
 export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
 export { userOf } from './app-user.ts';
+export { ControlGroups, hasKernelLimits } from './control-groups.ts';
 export type { ExitReport } from './app-process.ts';
 export type { AppStatus } from './app-status.ts';
 export type { AppLogs, PrintedLine } from './app-logs.ts';
@@ -160,12 +162,14 @@ class AppRoom implements Apps {
   readonly logs: AppLogs;
   readonly #usage: UsageWatch;
   readonly #wishes: RecycleWishes | undefined;
+  readonly #limits: AppLimits;
   readonly #onExit = (): void => this.stopNow();
 
   constructor(options: AppsOptions) {
     this.#options = options;
     const { clock, log, front, logsFolder, wishFolder: folder } = options;
     this.logs = new AppLogs({ logsFolder, log });
+    this.#limits = new AppLimits(log);
     this.#usage = new UsageWatch({
       clock,
       log,
@@ -340,6 +344,7 @@ class AppRoom implements Apps {
     this.#usage.close();
     this.#wishes?.close();
     await Promise.all(this.#allPools().map((pool) => pool.stop(graceMs)));
+    this.#limits.close();
     await this.logs.close();
     process.off('exit', this.#onExit);
   }
@@ -382,13 +387,16 @@ class AppRoom implements Apps {
     // Before the process can dial.
     front.expect(expected);
     const place = placeFor(app, { ...this.#options, wishes: this.#wishes, inspector: debug?.inspector.kind });
+    const limits = adopted === undefined ? this.#limits.placeFor(app) : {};
     const process = new AppProcess({
       app, id, key, port, registerPath, clock, adopted, debuggeeGraceMs, log: log.with({ app: app.name }),
       watcher: this.#watcher(app, changed, expected),
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(debug === undefined ? {} : { debug }),
       ...place,
+      ...(limits.problem === undefined ? {} : { problem: limits.problem }),
     });
+    this.#limits.spawned(app, process, limits);
     this.#known.set(id, process);
     if (process.pid !== undefined) {
       expected.pid = process.pid;

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { homeFolder } from '../base/home-folder.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
-import { AccessGrants, DEBUG_ROLES, type DebugRole } from '../debug/access-grants.ts';
+import { AccessGrants, DEBUG_ROLES, readersFolder, type DebugRole } from '../debug/access-grants.ts';
 import { exchange } from '../debug/poll-client.ts';
 import { askHost } from '../process/control-client.ts';
 import type { AppSnapshot, HostSnapshot } from '../wire/status.ts';
@@ -21,7 +21,7 @@ none: they open <app>/debug/.
   --role ROLE    observe: look; step: also stop and go on; full (default): also run code
   --brk          stops before the first line of the program; the debugger must not run yet
   --kill         ends the debugger and its program
-  --revoke       ends all links and sessions, of this app or of all
+  --revoke       ends all links and sessions, of this app or of all, those of its logs too
   --url ORIGIN   how the host is reached from outside, e.g. https://apps.example
   --host PID     which host, where several run
 `;
@@ -49,7 +49,8 @@ export async function debug(words: string[]): Promise<void> {
   const role = roleOf(values.role);
   if (values.revoke) {
     const app = positionals[0] === undefined ? null : (await findTarget(positionals[0], values)).app;
-    const count = grants.revoke(app);
+    // Who may debug may read, and so may who got a link to the logs.
+    const count = grants.revoke(app) + new AccessGrants(readersFolder(join(homeFolder(), 'debugger'))).revoke(app);
     if (values.json) printJson({ revoked: count });
     else process.stdout.write(`revoked: ${count}\n`);
     return;
@@ -57,11 +58,7 @@ export async function debug(words: string[]): Promise<void> {
   const target = await findTarget(appOf('debug', positionals), values);
   if (values.kill) return kill(target, grants);
   const secret = grants.createLink(target.app, role);
-  const links = target.urls.map((url) => {
-    const link = new URL(url);
-    link.searchParams.set('link', secret);
-    return link.href;
-  });
+  const links = linksTo(target.urls, secret);
   if (values.brk) await start(target, grants, '?brk');
   if (values.json) printJson({ links, role });
   else process.stdout.write(links.map((link) => `${link}\n`).join(''));
@@ -73,26 +70,46 @@ function roleOf(text: string): DebugRole {
   throw new HostError('OPTION_INVALID', `--role is one of ${DEBUG_ROLES.join(', ')}, not "${text}"`);
 }
 
+/** The app with this name or path, as the host tells of it. @throws HostError APP_UNKNOWN */
+export async function findSnapshot(
+  name: string,
+  host: string | undefined,
+): Promise<{ snapshot: HostSnapshot; app: AppSnapshot }> {
+  const snapshot = (await askHost({ verb: 'status' }, { pid: hostPid(host) })) as HostSnapshot;
+  const app = snapshot.apps.find((candidate) => isNamed(candidate, name));
+  if (app !== undefined) return { snapshot, app };
+  throw new HostError('APP_UNKNOWN', `there is no app "${printable(name)}"; see slipstream status`);
+}
+
+/** The same path at each of some origins. @throws HostError OPTION_INVALID */
+export function urlsAt(path: string, origins: readonly string[]): URL[] {
+  return origins.map((origin) => {
+    // A path would be lost: the debugger is below the app, and the app where the host has it.
+    if (isOrigin(origin)) return new URL(path, origin);
+    throw new HostError('OPTION_INVALID', `--url is an origin such as https://apps.example, not "${origin}"`);
+  });
+}
+
+/** The same with a one-time link. */
+export function linksTo(urls: readonly URL[], secret: string): string[] {
+  return urls.map((url) => {
+    const link = new URL(url);
+    link.searchParams.set('link', secret);
+    return link.href;
+  });
+}
+
 async function findTarget(
   name: string,
   values: { host?: string | undefined; url?: string | undefined },
 ): Promise<Target> {
-  const snapshot = (await askHost({ verb: 'status' }, { pid: hostPid(values.host) })) as HostSnapshot;
-  const app = snapshot.apps.find((candidate) => isNamed(candidate, name));
-  if (app === undefined) {
-    throw new HostError('APP_UNKNOWN', `there is no app "${printable(name)}"; see slipstream status`);
-  }
+  const { snapshot, app } = await findSnapshot(name, values.host);
   const { debuggerPath } = app;
   if (debuggerPath === undefined) {
     throw new HostError('DEBUGGER_NOT_RUNNING', `debugging is off for app "${app.name}" (debuggingEnabled)`);
   }
   const origins = values.url === undefined ? (snapshot.debuggerUrls ?? snapshot.urls ?? []) : [values.url];
-  const urls = origins.map((origin) => {
-    // A path would be lost: the debugger is below the app, and the app where the host has it.
-    if (isOrigin(origin)) return new URL(debuggerPath, origin);
-    throw new HostError('OPTION_INVALID', `--url is an origin such as https://apps.example, not "${origin}"`);
-  });
-  return { app: app.path, urls };
+  return { app: app.path, urls: urlsAt(debuggerPath, origins) };
 }
 
 function isOrigin(text: string): boolean {

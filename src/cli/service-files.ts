@@ -55,6 +55,8 @@ export function systemdUnit(facts: ServiceFacts): string {
     '# The host lets requests finish and ends its apps by itself; systemd ends what is left.',
     'KillMode=mixed',
     `TimeoutStopSec=${STOP_SECONDS}`,
+    '# For memoryLimitMb and cpuLimitPercent of apps: the host divides its own control group.',
+    'Delegate=cpu memory',
     'LimitNOFILE=65536',
     'NoNewPrivileges=true',
     ...(isSystem
@@ -66,7 +68,6 @@ export function systemdUnit(facts: ServiceFacts): string {
           'PrivateTmp=true',
           'ProtectKernelTunables=true',
           'ProtectKernelModules=true',
-          'ProtectControlGroups=true',
           'RestrictSUIDSGID=true',
         ]
       : []),

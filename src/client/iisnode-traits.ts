@@ -21,6 +21,8 @@ interface Traits {
   /** The version that the program sees; the field iisnode-debug names it. */
   version: string;
   hasDebugHeader: boolean;
+  /** The front leaves them out for clients at this machine. */
+  hasForwardedFor: boolean;
   processes: string;
 }
 
@@ -44,6 +46,7 @@ export function readIisnodeTraits(env: NodeJS.ProcessEnv): void {
     appName: env['SLIPSTREAM_APP'] ?? '',
     version,
     hasDebugHeader: env['SLIPSTREAM_DEBUG_HEADER'] !== undefined,
+    hasForwardedFor: env['SLIPSTREAM_ENABLE_XFF'] !== undefined,
     processes: env['SLIPSTREAM_DEBUG_HEADER'] ?? '1',
   };
 }
@@ -51,13 +54,16 @@ export function readIisnodeTraits(env: NodeJS.ProcessEnv): void {
 /** The fields as the program sees them: what a client says in our names is taken out, server variables put in. */
 export function promotedFields({ fields, method, target, version }: LinkRequest, ends: RequestEnds): string[] {
   if (traits === null) return fields;
-  const { variables, appName } = traits;
-  const hasOwn = fields.some((name, index) => index % 2 === 0 && PROMOTED.test(name));
-  if (variables.length === 0 && !hasOwn) return fields;
+  const { variables, appName, hasForwardedFor } = traits;
+  const has = (pattern: RegExp): boolean => fields.some((name, index) => index % 2 === 0 && pattern.test(name));
+  if (variables.length === 0 && !hasForwardedFor && !has(PROMOTED)) return fields;
   const kept: string[] = [];
   for (let index = 0; index < fields.length; index += 2) {
     if (!PROMOTED.test(fields[index]!)) kept.push(fields[index]!, fields[index + 1]!);
   }
+  if (hasForwardedFor && !has(/^x-forwarded-for$/i)) kept.push('X-Forwarded-For', ends.remoteAddress ?? '');
+  const scheme = ends.encrypted === true ? 'https' : 'http';
+  if (hasForwardedFor && !has(/^x-forwarded-proto$/i)) kept.push('X-Forwarded-Proto', scheme);
   const [path = '', query = ''] = target.split(/\?(.*)/s);
   const values: Readonly<Record<string, string | undefined>> = {
     // Nobody signs in with the front.

@@ -1,7 +1,8 @@
 // Every setting of iisnode, and what it means here. The table is the only place that knows: reading values,
 // mapping them and the report of `slipstream check` come from it.
 
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
 import { parseWords } from './words.ts';
 
 /** What a setting becomes: some of Slipstream's settings, or a reason why it is ignored. */
@@ -46,6 +47,10 @@ function serverVariables(value: string | number | boolean): Meaning {
 
 function commandLine(value: string | number | boolean): Meaning {
   const [program = '', ...flags] = parseWords(String(value));
+  // A path of this machine is meant; one of Windows, or a bare name, only says that it is node.
+  if (isAbsolute(program) && existsSync(program)) {
+    return { settings: { nodePath: program, nodeArgs: flags }, text: 'nodePath, nodeArgs' };
+  }
   if (!/^node(?:js)?(?:\.exe)?$/i.test(basename(program.replaceAll('\\', '/')))) {
     return { ignored: `"${program}" is not node; apps run with the node that runs the host` };
   }
@@ -106,7 +111,7 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   },
   flushresponse: { type: 'boolean', meaning: ignored('everything streams') },
   watchedfiles: { type: 'string', isExpanded: true, meaning: watchedFiles },
-  enablexff: { type: 'boolean', meaning: ignored('X-Forwarded-For and -Proto are always sent') },
+  enablexff: { type: 'boolean', meaning: as('forwardedForLocal') },
   promoteservervars: { type: 'string', meaning: serverVariables },
   configoverrides: { type: 'string', isExpanded: true, meaning: ignored('the name of the file that was read') },
   recyclesignalenabled: { type: 'boolean', meaning: as('recycleSignalEnabled') },

@@ -31,8 +31,8 @@ function row({ path, machine, pid, stream, createdMs, bytes }: LogPageFile): str
   );
 }
 
-/** The whole page. */
-export function logPage(app: string, files: readonly LogPageFile[]): string {
+/** The whole page. `key`: what its script shows, where it has to. */
+export function logPage(app: string, files: readonly LogPageFile[], key = ''): string {
   const rows = [...files].sort((left, right) => right.createdMs - left.createdMs).map(row);
   const title = `Logs of ${escapeHtml(app)}`;
   const head = '<tr><th>Computer name<th>PID<th>Type<th>Created (UTC)<th>Bytes<th>Link</tr>';
@@ -40,7 +40,8 @@ export function logPage(app: string, files: readonly LogPageFile[]): string {
   return (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
     `<link rel="icon" href="data:,"><title>${title}</title><style>${STYLE}</style><h1>${title}</h1>` +
-    `<div id="tail" tabindex="0" role="log"></div><p id="state">Lines that come are shown by JavaScript.</p>${body}` +
+    `<div id="tail" tabindex="0" role="log" data-key="${escapeHtml(key)}"></div>` +
+    `<p id="state">Lines that come are shown by JavaScript.</p>${body}` +
     `<script>${TAIL_SCRIPT}</script></html>`
   );
 }

@@ -24,6 +24,7 @@ const tail = document.getElementById('tail');
 const state = document.getElementById('state');
 const ROWS_MAX = 1000;
 let next = -1;
+const key = tail.dataset.key === '' ? '' : '&key=' + tail.dataset.key;
 function add(text, kind) {
   const row = document.createElement('div');
   row.className = kind;
@@ -31,7 +32,7 @@ function add(text, kind) {
   tail.append(row);
 }
 async function ask() {
-  const response = await fetch('?after=' + next, { headers: { accept: 'application/json' } });
+  const response = await fetch('?after=' + next + key, { headers: { accept: 'application/json' } });
   if (!response.ok) throw new Error('status ' + response.status);
   const told = await response.json();
   next = told.next;

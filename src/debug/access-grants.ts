@@ -20,6 +20,11 @@ export const SESSION_LIFE_MS = 43_200_000;
 /** Most links and sessions, each; more are refused. */
 export const GRANTS_MAX = 1000;
 
+/** Where the grants of readers are (reader-access.ts), below the folder of the debugger. */
+export function readersFolder(folder: string): string {
+  return join(folder, 'readers');
+}
+
 /** What a link or a session gives. */
 export interface Grant {
   /** Path of the app, `/shop/`. */

@@ -54,6 +54,8 @@ export interface AccessRules {
   grants: AccessGrants;
   /** Who may debug by who they are. */
   signIns: SignIns;
+  /** Default {@link SESSION_COOKIE}. */
+  cookie?: string;
 }
 
 /** How a request came to be, as the browser says it (Fetch Metadata); other programs say nothing. */
@@ -81,7 +83,7 @@ export function judgeVisitor(request: AccessRequest, rules: AccessRules): Access
   if (request.isLocal) return allowed({ name: 'local', role: 'full' });
   if (rules.auth === 'none') return allowed({ name: 'anyone', role: 'full' });
   const shown = request.field(SESSION_FIELD);
-  for (const secret of shown === undefined ? cookiesOf(request.field('cookie') ?? '') : [shown]) {
+  for (const secret of shown === undefined ? cookiesOf(request.field('cookie') ?? '', rules.cookie) : [shown]) {
     const session = rules.grants.findSession(rules.app, secret);
     if (session === null) continue;
     // A cookie alone shows nothing: on plain HTTP script on the app's pages would be taken for a program.
@@ -160,18 +162,18 @@ export function isOriginOf(origin: string, host: string | undefined): boolean {
 }
 
 /** The field that makes a browser keep the secret of a session, for the debugger below `path` only. */
-export function sessionCookie(secret: string, path: string, isEncrypted: boolean): string {
+export function sessionCookie(secret: string, path: string, isEncrypted: boolean, name = SESSION_COOKIE): string {
   // Lax: a page that loads itself again has an origin of its own, and is still to be let in.
   const secure = isEncrypted ? '; Secure' : '';
-  return `${SESSION_COOKIE}=${secret}; Path=${path}; HttpOnly; SameSite=Lax${secure}`;
+  return `${name}=${secret}; Path=${path}; HttpOnly; SameSite=Lax${secure}`;
 }
 
 /** All values of our cookie: an app may have set one of the same name. */
-function cookiesOf(field: string): string[] {
+function cookiesOf(field: string, cookie = SESSION_COOKIE): string[] {
   const values: string[] = [];
   for (const pair of field.split(';').slice(0, 100)) {
     const [name, value] = pair.trim().split('=', 2);
-    if (name === SESSION_COOKIE && value !== undefined && value !== '') values.push(value);
+    if (name === cookie && value !== undefined && value !== '') values.push(value);
   }
   return values.slice(0, 8);
 }

@@ -7,6 +7,7 @@ import { answerWith, redirectToDoor, UNKNOWN_COMMAND_TEXT } from './debug-answer
 import type { AdoptedPair, DebuggerHost } from './debug-host.ts';
 import type { DebugStart } from './debug-state.ts';
 import { DoorAccess, type DoorAccessOptions } from './door-access.ts';
+import type { ReaderVerdict } from './reader-access.ts';
 import { portAddresses, threadAddresses } from './inspector-address.ts';
 
 export type { Debuggee, DebuggeeStart, DebuggerHost, SessionProxyProcess } from './debug-host.ts';
@@ -22,6 +23,8 @@ export interface AppDebugger {
   secretOf(app: string): string | null;
   /** Goes on with what a host before this one has started. To be called before anything is asked. */
   adopt(app: string, pair: AdoptedPair): void;
+  /** Whether a request may read the logs and developer pages of the app. */
+  reader(app: string, request: AskedRequest): ReaderVerdict;
   /** Files of the app changed: a debuggee is started again, with the same breakpoints. */
   changed(app: string): void;
   /** Ends every debuggee and session proxy; nothing starts afterwards. */
@@ -58,6 +61,7 @@ export function createAppDebugger(options: AppDebuggerOptions): AppDebugger {
     status: (app) => apps.get(app)?.status() ?? { state: 'idle' },
     secretOf: (app) => apps.get(app)?.secret ?? null,
     adopt: (app, pair) => sessionOf(app).adopt(pair),
+    reader: (app, request) => access.readers.judge(app, request),
     changed: (app) => apps.get(app)?.changed(),
     async stop() {
       isStopped = true;

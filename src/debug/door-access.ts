@@ -9,13 +9,14 @@ import {
   judgePage,
   sessionCookie,
   visitorOf,
-  type AccessRequest,
   type DebuggerAuth,
   type Visitor,
 } from './access.ts';
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
-import { answerWith, fieldOf, refusal, valuesOf } from './debug-answer.ts';
+import { accessRequestOf } from './asked-access.ts';
+import { answerWith, refusal } from './debug-answer.ts';
 import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
+import { ReaderAccess } from './reader-access.ts';
 
 /** What somebody wants at the door. */
 export type DoorWish = 'attach' | 'start' | 'kill';
@@ -38,12 +39,15 @@ export class DoorAccess {
   #signIns: () => SignIns;
   #grants: AccessGrants;
   #audit: AuditLog;
+  /** Who may read. */
+  readonly readers: ReaderAccess;
 
   /** @throws HostError CONFIG_INVALID */
   constructor({ folder, auth, signIns = () => NO_SIGN_INS, auditMask, log }: DoorAccessOptions) {
     this.#auth = auth;
     this.#signIns = signIns;
     this.#grants = new AccessGrants(folder);
+    this.readers = new ReaderAccess(folder, signIns);
     this.#audit = createAuditLog({ file: auditFile(folder), maskPatterns: auditMask, log });
   }
 
@@ -84,7 +88,9 @@ export class DoorAccess {
     // As it was asked for: a browser compares the path of a cookie letter by letter.
     const path = request.target.replace(/\?.*$/, '').replace(/^[/\\]+/, '/').replaceAll(';', '%3B');
     const cookie = sessionCookie(redeemed.secret, path, request.encrypted);
-    return answerWith(303, '', 'text/plain', ['Location', path, 'Set-Cookie', cookie]);
+    const reader = this.readers.cookieFor(app, request);
+    const cookies = reader === undefined ? ['Set-Cookie', cookie] : ['Set-Cookie', cookie, 'Set-Cookie', reader];
+    return answerWith(303, '', 'text/plain', ['Location', path, ...cookies]);
   }
 
   #refuse(app: string, request: AskedRequest, reason: string): Decision {
@@ -95,14 +101,4 @@ export class DoorAccess {
   #note(app: string, request: AskedRequest, entry: Omit<AuditEntry, 'app' | 'from'>): void {
     this.#audit.write({ ...entry, app, from: request.remoteAddress });
   }
-}
-
-function accessRequestOf(request: AskedRequest): AccessRequest {
-  const { local: isLocal, certificate } = request;
-  return {
-    isLocal,
-    field: (name) => fieldOf(request, name),
-    values: (name) => valuesOf(request, name),
-    certificate: () => (certificate === undefined ? undefined : Buffer.from(certificate, 'base64')),
-  };
 }

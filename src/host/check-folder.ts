@@ -1,7 +1,7 @@
 // What a folder is as Slipstream sees it, without running anything: the answer of `slipstream check`.
 
 import { resolve } from 'node:path';
-import { discoverApps, sitePath, type App } from '../apps/apps.ts';
+import { ControlGroups, discoverApps, hasKernelLimits, sitePath, type App } from '../apps/apps.ts';
 import { HostError } from '../base/host-error.ts';
 import { silentLog } from '../base/log.ts';
 import { readCompat, type CompatNote } from '../compat/compat.ts';
@@ -56,6 +56,8 @@ export async function checkFolder(
     const compat = told(() => readCompat(app.folder, environment), own);
     const problem = folders.problemOf(app.folder);
     if (problem !== undefined && !own.includes(problem)) own.push(problem);
+    const unkept = hasKernelLimits(app.settings) ? new ControlGroups().unavailable(app.settings) : undefined;
+    if (unkept !== undefined) own.push(`memoryLimitMb and cpuLimitPercent are not kept here: ${unkept}`);
     return {
       name: app.name,
       path: app.path,

@@ -10,7 +10,8 @@ import type { DebuggerSnapshot } from '../wire/status.ts';
 import type { Fronts } from './fronts.ts';
 import type { DebuggerHost, DebuggerShown, HostDebugger, SessionTerms } from './host-parts.ts';
 import type { AdoptedSession } from './session-adoption.ts';
-import { debuggerGroup, debuggerPaths } from './routes.ts';
+import { debuggerPaths } from './debugger-paths.ts';
+import { debuggerGroup } from './routes.ts';
 import type { SessionProcesses } from './session-process.ts';
 
 /** What {@link DebuggerDesk} needs. */

@@ -22,6 +22,12 @@ export interface DebuggerShown {
   isLive?: boolean;
 }
 
+/** Whether a request may read logs and developer pages; see debug/reader-access.ts. */
+export type ReaderVerdict =
+  | { kind: 'allowed'; key?: string }
+  | { kind: 'signed-in'; decision: Decision }
+  | { kind: 'refused'; reason: string };
+
 /** The debugger of all apps, as the host needs it; made by `parts.createDebugger`. */
 export interface HostDebugger {
   status(app: string): DebuggerShown;
@@ -30,6 +36,7 @@ export interface HostDebugger {
   ask(app: string, request: AskedRequest): Promise<Decision>;
   /** Goes on with what a host before this one has started. */
   adopt(app: string, pair: AdoptedPair): void;
+  reader(app: string, request: AskedRequest): ReaderVerdict;
   /** Files of the app changed. */
   changed(app: string): void;
   stop(): Promise<void>;

@@ -21,7 +21,7 @@ import { DebuggerDesk } from './debugger-desk.ts';
 import { debuggerRules } from './debugger-settings.ts';
 import type { Host, HostDebugger, HostOptions } from './host-parts.ts';
 import { decideOnIndex, plainAnswer } from './index-door.ts';
-import { decideOnLogs, LOG_GROUPS } from './log-door.ts';
+import { decideForReaders, isForReaders } from './log-door.ts';
 import { LiveConfig } from './live-config.ts';
 import { JOINED_GROUPS, spelled, withPathCase, type Tables } from './claims.ts';
 import { JoinServer } from './join-server.ts';
@@ -391,9 +391,9 @@ class Supervisor implements Host {
     try {
       if (group === HOST_GROUP) return await this.#decideOwn(request);
       if (group === ELSEWHERE_GROUP) return decideOnAway(request, this.#bound.debuggers.urls);
-      if (group.startsWith(LOG_GROUPS)) {
-        const app = this.#appAt(group.slice(LOG_GROUPS.length));
-        return await decideOnLogs(app, this.#apps.logs, request);
+      if (isForReaders(group)) {
+        const [appAt, { logs }, { reader }] = [(path: string) => this.#appAt(path), this.#apps, this.#debugger];
+        return await decideForReaders(group, request, { appAt, logs, reader });
       }
       return await this.#debugger.ask(group.slice(debuggerGroup('').length), request);
     } catch (error) {

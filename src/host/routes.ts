@@ -5,8 +5,9 @@ import { asideGroup, sitePath, type App } from '../apps/apps.ts';
 import { queueSettings } from '../base/queue-settings.ts';
 import type { Site } from '../wire/site-messages.ts';
 import { cacheRules, withCachedPrefixes } from './cache-rules.ts';
+import { debuggerPaths, entryPath } from './debugger-paths.ts';
 import type { BoundListener } from './listen-origin.ts';
-import { LOG_GROUPS, logPath } from './log-door.ts';
+import { LOG_GROUPS, logPaths } from './log-door.ts';
 
 /** The group whose requests the host answers itself. */
 export const HOST_GROUP = 'host:';
@@ -23,20 +24,6 @@ export const STICKY_COOKIE = 'slipstream.session';
 /** The group of an app's session proxy. */
 export function debuggerGroup(appPath: string): string {
   return `debug:${appPath}`;
-}
-
-/** Every path that means the debugger of the app, with a slash at the end. */
-export function debuggerPaths(app: App): string[] {
-  if (!app.settings.debuggingEnabled) return [];
-  const segment = encodeURIComponent(app.settings.debuggerPathSegment);
-  return [...new Set([`${app.path}${segment}/`, `${entryPath(app)}${segment}/`])];
-}
-
-/** The URL of the entry file, with a slash at the end: `/shop/server.js/`. */
-export function entryPath(app: App): string {
-  if (app.folderPath !== undefined) return app.path;
-  const parts = app.entry.split('/').map((part) => encodeURIComponent(part));
-  return `${app.path}${parts.join('/')}/`;
 }
 
 /** Requests to the script itself go to it at once, unless a rule or a handler has a say. */
@@ -133,13 +120,13 @@ export function routesOf(apps: readonly App[], options: RouteOptions): { routes:
       const decider = site !== undefined && isDecidedOn(site, app, prefix) ? { decider: SITE_GROUP } : {};
       routes.push({ prefix, group: app.group, ...(cache === undefined ? {} : { cache }), ...decider });
     }
-    const logs = app.folderPath === undefined ? logPath(app) : undefined;
-    if (logs !== undefined) {
+    const paths = debuggerPaths(app);
+    const logs = logPaths(app);
+    if (logs.length > 0) {
       const absent = { status: 404, code: 'ROUTE_NOT_FOUND' as const, message: 'Nothing is here for you.' };
       groups.push({ id: `${LOG_GROUPS}${app.path}`, name: `logs of ${app.name}`, onDemand: false, absent });
-      routes.push({ prefix: logs, group: `${LOG_GROUPS}${app.path}`, ask: 'always' });
+      for (const prefix of logs) routes.push({ prefix, group: `${LOG_GROUPS}${app.path}`, ask: 'always' });
     }
-    const paths = debuggerPaths(app);
     if (paths.length === 0) continue;
     const group = debuggerGroup(app.path);
     groups.push({

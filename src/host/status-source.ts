@@ -6,7 +6,8 @@ import type { FrontReport } from '../wire/front-messages.ts';
 import type {
   AppSnapshot, CertificateSnapshot, DebuggerSnapshot, FrontSnapshot, HostSnapshot, JoinedSnapshot, ProcessSnapshot,
 } from '../wire/status.ts';
-import { debuggerPaths } from './routes.ts';
+import { debuggerPaths } from './debugger-paths.ts';
+import { logPaths } from './log-door.ts';
 
 /** The apps, without what only the front or the system knows. */
 export function appSnapshots(
@@ -21,6 +22,7 @@ export function appSnapshots(
     const { name, path, state, pids, restarts, lastFailure } = status;
     const app = byPath.get(path);
     const debuggerPath = app === undefined ? undefined : debuggerPaths(app)[0];
+    const logPath = app === undefined ? undefined : logPaths(app)[0];
     const problem = app === undefined ? undefined : known.problemOf(app.folder);
     const debug = known.debuggerOf(path);
     return {
@@ -30,6 +32,7 @@ export function appSnapshots(
       pids,
       restarts,
       ...(debuggerPath === undefined ? {} : { debuggerPath }),
+      ...(logPath === undefined ? {} : { logPath }),
       ...(debug === undefined ? {} : { debugger: debug }),
       ...(problem === undefined ? {} : { problem }),
       ...(lastFailure === undefined ? {} : { failure: lastFailure.message }),

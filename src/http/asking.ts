@@ -50,6 +50,9 @@ export function askedRequest(
   };
 }
 
+/** What the host is asked. */
+export type HostAsk = Parameters<FrontContext['ask']>[0];
+
 /** The one question that an exchange may have open. */
 export class Asking {
   readonly #context: FrontContext;
@@ -62,7 +65,7 @@ export class Asking {
   }
 
   /** Asks. `decided` is called once, unless the wait is left. */
-  ask(found: RouteMatch<RouteTarget>, request: AskedRequest, decided: (decision: Decision | string) => void): void {
+  ask(ask: HostAsk, decided: (decision: Decision | string) => void): void {
     const { ticker, log } = this.#context;
     // A function of its own, by which a late decision is known.
     const own = (decision: Decision | string): void => decided(decision);
@@ -71,7 +74,6 @@ export class Asking {
     const settle = (decision: Decision | string): void => {
       if (own === this.#decided) this.#settle(decision);
     };
-    const ask = { group: found.value.group.id, prefix: found.prefix.path, request };
     this.#context.ask(ask).then(settle, (error: unknown) => {
       log.error('ask-failed', { message: messageOf(error) });
       settle('The request could not be decided on.');

@@ -1,5 +1,5 @@
 // What a client sees when the front answers for an app: HTML, JSON or plain text, by Accept. Status and
-// code are honest. Parts for developers are shown only to a person at this machine.
+// code are honest. Parts for developers are shown only to a person at this machine or who signed in.
 
 import { STATUS_CODES } from 'node:http';
 import { escapeHtml } from '../base/html.ts';
@@ -8,7 +8,7 @@ import { renderIisnodeFailure } from './iisnode-page.ts';
 
 /** Who asks. */
 export interface FailureReader {
-  /** A person at this machine who came through no proxy: sees the developer parts. */
+  /** A person at this machine who came through no proxy, or who signed in: sees the developer parts. */
   local: boolean;
   /** The value of Accept, '' if there was none. */
   accept: string;
@@ -16,7 +16,7 @@ export interface FailureReader {
   pages?: Group['errorPages'];
 }
 
-const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 type Format = 'json' | 'html' | 'text';
 
@@ -149,7 +149,7 @@ function renderHtml(failure: Failure, local: boolean): string {
     for (const part of failure.developer) {
       parts += `<h2>${escapeHtml(part.heading)}</h2>\n<pre>${escapeHtml(part.text)}</pre>\n`;
     }
-    if (parts !== '') parts += '<footer>Details are shown because you are at this machine.</footer>\n';
+    if (parts !== '') parts += '<footer>Details are shown because you are at this machine or signed in.</footer>\n';
   }
   return `<!doctype html>
 <html lang="en">

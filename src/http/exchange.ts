@@ -17,6 +17,7 @@ import { CacheGate, type CacheGateOwner } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { Deciding } from './deciding.ts';
+import { readerGroup } from './developer-view.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields, withoutUser } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
@@ -99,8 +100,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     if (path === null) return this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
     if (this.#client.isBodyTooLong) {
       const why = tooLong(this.#context.limits.bodyBytesMax).message;
-      this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${why}.`);
-      return;
+      return this.#refuse(413, 'REQUEST_BODY_TOO_LARGE', `The request cannot be served: ${why}.`);
     }
     this.#path = path;
     this.#lookUp();
@@ -197,10 +197,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     if (addedFields.length > 0) this.#writer.addFields(addedFields);
     this.#state = 'queued';
     this.#group = group;
-    if (zone === null) {
-      group.enter(this);
-      return;
-    }
+    if (zone === null) return group.enter(this);
     const fields = this.#seenFields();
     this.#gate.ask(zone, group, fields === this.#head!.fields ? this.#head! : { ...this.#head!, fields });
     this.visitCache();
@@ -224,10 +221,15 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   }
 
   #ask(found: RouteMatch<RouteTarget>): void {
+    const { group } = found.value;
+    this.#askHost(group.id, found.prefix.path, (decision) => this.#decided(group, decision));
+  }
+
+  #askHost(group: string, prefix: string, decided: (decision: Decision | string) => void): void {
     this.#state = 'asking';
     const request = askedRequest(this.#head!, { path: this.#path, local: this.#isLocal, origin: this.#client.origin });
     this.#asking ??= new Asking(this.#context);
-    this.#asking.ask(found, request, (decision) => this.#decided(found.value.group, decision));
+    this.#asking.ask({ group, prefix, request }, decided);
   }
 
   #decided(group: ProcessGroup, decision: Decision | string): void {
@@ -258,12 +260,13 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   }
 
   refuse(failure: Failure): void {
-    if (this.#gate.answerInstead()) {
-      this.#over();
-      return;
-    }
-    const pages = this.#group?.errorPages;
-    this.#answer(renderFailure(failure, { local: this.#isLocal, accept: acceptOf(this.#head), pages }));
+    if (this.#gate.answerInstead()) return this.#over();
+    const [pages, isLocal] = [this.#group?.errorPages, this.#isLocal];
+    const answer = (local: boolean): void =>
+      this.#answer(renderFailure(failure, { local, accept: acceptOf(this.#head), pages }));
+    const reader = isLocal || !this.#client.isBodyWhole ? null : readerGroup(failure, this.#head, this.#group);
+    if (reader === null) answer(isLocal);
+    else this.#askHost(reader, '/', (decision) => answer(typeof decision !== 'string' && decision.kind === 'pass'));
   }
 
   #refuse(status: number, code: ErrorCode, message: string): void {
@@ -349,10 +352,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   }
 
   channelEnded(): void {
-    if (this.#state === 'tunnel') {
-      this.#client.tunnelEnded();
-      return;
-    }
+    if (this.#state === 'tunnel') return this.#client.tunnelEnded();
     if (this.#deciding.isTold) {
       this.#handOver();
       return;

@@ -46,6 +46,8 @@ export interface AppSnapshot {
   path: string;
   /** URL of the debugger, `/shop/debug/`; absent when debugging is off. */
   debuggerPath?: string;
+  /** Where its logs are to be seen. */
+  logPath?: string;
   state: AppState;
   pids: readonly number[];
   /** Processes that ended without being asked to. */
