@@ -19,12 +19,16 @@ const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document',
 const APP = "require('http').createServer((request, response) => response.end('fine')).listen(0);";
 
 /** `/own/` runs as the host's user, `/other/` as nobody; others may enter the root. */
-async function hostFor(t: TestContext, files: (place: string) => Record<string, string>): Promise<RunningHost> {
+async function hostFor(
+  t: TestContext,
+  files: (place: string) => Record<string, string>,
+  more = '',
+): Promise<RunningHost> {
   const place = mkdtempSync(join(tmpdir(), 'slipstream-debug-users-'));
   t.after(() => rmSync(place, { recursive: true, force: true }));
   chmodSync(place, 0o755);
   const root = join(place, 'root');
-  const settings = `reservationFolder: ${place}/run\ndebuggerTransport: port\napps: {/other/: {user: nobody}}\n`;
+  const settings = `reservationFolder: ${place}/run\ndebuggerTransport: port\napps: {/other/: {user: nobody}}\n${more}`;
   const all = { 'own/server.js': APP, 'other/server.js': APP, 'slipstream.yml': settings, ...files(place) };
   for (const [path, content] of Object.entries(all)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -36,11 +40,12 @@ async function hostFor(t: TestContext, files: (place: string) => Record<string, 
 }
 
 /** Status of a GET by a program of nobody. */
-function statusForNobody(url: string, more = ''): Promise<string> {
-  const source = `const request = require('http').get(${JSON.stringify(url)}, (response) => {
+function statusForNobody(url: string, headers: Record<string, string> = {}): Promise<string> {
+  const source = `const headers = ${JSON.stringify(headers)};
+  const request = require('http').get(${JSON.stringify(url)}, { headers }, (response) => {
     response.resume(); console.log(response.statusCode);
   });
-  request.on('error', (error) => console.log(error.code)); ${more}`;
+  request.on('error', (error) => console.log(error.code));`;
   return new Promise((resolve) => {
     const asNobody = { uid: NOBODY, gid: NOBODY };
     execFile(process.execPath, ['-e', source], asNobody, (_error, stdout) => resolve(stdout.trim()));
@@ -65,6 +70,14 @@ test('a program of another user is no person at this machine', AS_ROOT, async (t
     }),
     /DEBUGGER_FORBIDDEN/,
   );
+});
+
+test('a program of another user is no proxy that says who somebody is', AS_ROOT, async (t) => {
+  const host = await hostFor(t, () => ({}), 'debuggerUserField: X-Remote-User\ndebuggerUsers: {alice: full}\n');
+  const url = `${host.url}own/debug/`;
+  const claim = { ...NAVIGATION, 'x-forwarded-for': '192.0.2.1', 'x-remote-user': 'alice' };
+  assert.equal(await statusForNobody(url, claim), '403');
+  assert.equal((await get(url, { headers: claim })).status, 200, 'a proxy of the host\'s own user is one');
 });
 
 test('the session of an app of another user reads the files of that user only', AS_ROOT, async (t) => {

@@ -39,7 +39,8 @@ export const DEBUGGER_SETTINGS = {
     default: '',
     text:
       'Field in which a proxy in front names the user whom it has signed in, such as `X-Remote-User`. It is believed ' +
-      'from `trustedProxies`, which must set or remove it in every request, and taken from everybody else.',
+      'from `trustedProxies`, which must set or remove it in every request, and taken from everybody else. Where ' +
+      'apps of other users run, a proxy on loopback has to be of the user of the host or of root.',
   },
   debuggerUsers: {
     type: 'map',

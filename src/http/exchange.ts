@@ -94,7 +94,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     this.#writer.start(head.method, head.version);
     const { origin } = this.#client;
     const isTrusted = (this.#isTrusted ??= this.#context.trusts(origin.remoteAddress));
-    if (!isTrusted) this.#head = withoutUser(head, this.#context.userField);
+    const { userField, localClients } = this.#context;
+    if (userField !== '' && !(isTrusted && localClients.mayNameUser(origin))) this.#head = withoutUser(head, userField);
     this.#redirect = this.#context.secureHosts?.settle({ head, origin, isTrusted }, this.#writer) ?? null;
     const path = routingPath(head.path);
     if (path === null) return this.#refuse(400, 'REQUEST_INVALID', 'The path can be read in two ways.');
