@@ -82,6 +82,10 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   }
 
   #listen(session: http2.ServerHttp2Session): void {
+    // Never while nghttp2 reads a frame, whoever asks for it, node itself too: with a frame of a wrong size behind it
+    // nghttp2 would end the whole process.
+    const destroy = session.destroy.bind(session);
+    session.destroy = (error, code) => void setImmediate(destroy, error, code);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('stream', (stream: http2.ServerHttp2Stream, ...rest: unknown[]) => {
       // Untyped: the fields as they came are the fourth argument.
@@ -130,8 +134,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
     if (this.#nuisances <= this.#context.limits.http2NuisancesMax || this.#isLetGo) return;
     this.#isLetGo = true;
     this.#context.log.debug('http2-nuisance', { client: this.origin.remoteAddress });
-    // Never while nghttp2 reads a frame: a frame of a wrong size behind it would end the whole process.
-    setImmediate(() => this.#session.destroy(undefined, ENHANCE_YOUR_CALM));
+    this.#session.destroy(undefined, ENHANCE_YOUR_CALM);
   }
 
   #closed(): void {
