@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { unreachable } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
+import { pause, type Clock } from '../base/clock.ts';
 import { HostError, messageOf, type ErrorCode } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
@@ -24,6 +24,8 @@ export interface AppSessionOptions {
   connectRetries?: number;
   /** Longest pause between two tries, in ms. Default 250. */
   connectRetryDelayMs?: number;
+  /** How long a program is looked at before its page is given, in ms. Default 200. */
+  firstStepsMs?: number;
   clock: Clock;
   log: Log;
 }
@@ -65,6 +67,7 @@ interface Failure {
   stderrTail: string;
 }
 
+const FIRST_STEPS_MS = 200;
 /** A port may be taken between its test and its use, by another host say: so many are tried. */
 const PORT_TRIES_MAX = 10;
 /** What node says on stderr then. */
@@ -328,6 +331,17 @@ export class AppSession {
     run.proxy = proxy;
     this.#watchProxy(run, proxy);
     await Promise.race([proxy.ready, debuggee.exited, proxy.exited]);
+    await this.#watchFirstSteps(run, debuggee);
+  }
+
+  /**
+   * A program that fails at once ends while its page is on the way, and nobody would serve what the page
+   * consists of. So the page waits a moment, and says why instead.
+   */
+  async #watchFirstSteps({ start, isCancelled }: Run, debuggee: Debuggee): Promise<void> {
+    const { clock, firstStepsMs = FIRST_STEPS_MS } = this.#options;
+    if (isCancelled || this.#failure !== null || start.breakAtStart || start.live !== undefined) return;
+    await Promise.race([debuggee.exited, pause(firstStepsMs, clock)]);
   }
 
   async #startNew(run: Run): Promise<Found | null> {

@@ -160,6 +160,7 @@ class FakeHost implements DebuggerHost {
 async function makeDebugger(
   host: FakeHost,
   range?: { start: number; end: number },
+  firstStepsMs = 1,
 ): Promise<AppDebugger & { folder: string }> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'slip-door-'));
@@ -172,6 +173,7 @@ async function makeDebugger(
     portRange: range ?? { start: port, end: port },
     connectRetries: 3,
     connectRetryDelayMs: 5,
+    firstStepsMs,
     clock: systemClock,
     log: silentLog,
   });
@@ -461,6 +463,18 @@ test('a debuggee that ends at its start is explained, escaped, and as JSON when 
   const json = answerOf(await made.ask('/x/', request('/x/debug/', { fields })));
   assert.equal(JSON.parse(json.body).code, 'APP_EXITED');
   assert.equal(JSON.parse(json.body).stderr, 'Error: <b>bad</b>\n');
+  assert.deepEqual(host.alive(), []);
+});
+
+test('a debuggee that ends in its first steps is explained, though its debugger was there', async () => {
+  const host = new FakeHost();
+  const made = await makeDebugger(host, undefined, 60_000);
+  const asked = made.ask('/x/', request('/x/debug/'));
+  while (!host.processes.some(({ kind }) => kind === 'proxy')) await new Promise((resolve) => setImmediate(resolve));
+  host.processes.find(({ kind }) => kind === 'debuggee')!.exit();
+  const page = answerOf(await asked);
+  assert.equal(page.status, 500);
+  assert.match(page.body, /APP_EXITED/);
   assert.deepEqual(host.alive(), []);
 });
 
