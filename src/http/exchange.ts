@@ -323,8 +323,10 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     // A program that refuses an upgrade on the bare socket hears that no more comes.
     if (result === 'ended' && this.#head!.upgrade) this.#channel!.end();
     if (result === 'more' || result === 'ended') return;
-    if (result === 'upgraded') this.#openTunnel();
-    else this.#badResponse(result.message);
+    if (result !== 'upgraded') this.#badResponse(result.message);
+    // Requests of the client that follow, to other apps maybe, would go into the tunnel.
+    else if (!this.#head!.upgrade) this.#badResponse('101 to a request that asked for no other protocol');
+    else this.#openTunnel();
   }
 
   #openTunnel(): void {

@@ -316,3 +316,14 @@ test('report counts connections, requests, exchanges and those that wait', () =>
 function toPair<Request>(seen: { channel: number; request: Request }): [number, Request] {
   return [seen.channel, seen.request];
 }
+
+test('an app that changes protocols unasked gets no tunnel', () =>
+  withFront({}, async ({ join, client }) => {
+    const app = await join();
+    const browser = client();
+    browser.get('/');
+    const { channel } = await app.request();
+    app.data(channel, 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    assert.equal(await browser.closed, 'reset');
+    await app.frame(LINK.RESET, channel);
+  }));
