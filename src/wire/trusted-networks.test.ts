@@ -18,3 +18,9 @@ test('networkTest knows members, IPv4-mapped ones too; what is no address is non
   }
   for (const other of ['11.0.0.1', '192.0.2.2', '::2', '', 'localhost']) assert.equal(isTrusted(other), false, other);
 });
+
+test('networkTest answers for each address anew, whatever was asked before', () => {
+  const isMember = networkTest(['10.0.0.0/8']);
+  const addresses = ['', '10.1.2.3', '10.1.2.3', '11.1.2.3', '11.1.2.3', '::ffff:10.1.2.3', '10.1.2.3', 'none', ''];
+  assert.deepEqual(addresses.map(isMember), [false, true, true, false, false, true, true, false, false]);
+});

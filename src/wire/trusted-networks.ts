@@ -20,9 +20,15 @@ export function networkTest(networks: readonly string[]): (address: string) => b
     if (bits === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(bits), family);
   }
+  // Asked for each connection, often of the same client or proxy: the answer to the last address is kept.
+  let lastAddress = '';
+  let isLastMember = false;
   return (address) => {
+    if (address === lastAddress) return isLastMember;
     const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     const family = isIP(plain);
-    return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+    lastAddress = address;
+    isLastMember = family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+    return isLastMember;
   };
 }
