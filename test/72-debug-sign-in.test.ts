@@ -3,6 +3,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import https from 'node:https';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startHost, type RunningHost } from './host-fixture.ts';
@@ -109,6 +110,29 @@ test('a user whom a trusted proxy names opens the debugger, with the role of the
   assert.match((await named(`${host.url}shop/debug/?kill`, 'bob')).text, /have been killed/);
   // It may also start one.
   assert.equal((await named(`${host.url}shop/debug/`, 'bob')).status, 200);
+});
+
+/** Asks as another user of the machine, as a proxy there does that says nothing of its clients. */
+function statusAs(uid: number, url: string): string {
+  const script = `require('http').get(process.argv[1], (response) => {
+    console.log(response.statusCode);
+    response.resume();
+  });`;
+  const asked = spawnSync(process.execPath, ['-e', script, url], { uid, cwd: '/' });
+  return String(asked.stdout).trim() + String(asked.stderr);
+}
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+const AS_ROOT = { skip: isRoot ? false : 'only root can ask as other users, and only Linux tells who asks' };
+
+test('the user of a web server at this machine is no person at it', AS_ROOT, async () => {
+  const [WEB_SERVER, PERSON] = [33, 1000];
+  await get(`${host.url}shop/debug/`);
+  for (const path of ['shop/debug/', 'shop/debug/?kill', 'shop/debug/index.html']) {
+    assert.equal(statusAs(WEB_SERVER, host.url + path), '403', path);
+  }
+  assert.equal(statusAs(PERSON, `${host.url}shop/debug/index.html`), '200');
+  assert.equal(statusAs(PERSON, `${host.url}shop/debug/?kill`), '200');
 });
 
 test('who is no trusted proxy names nobody, to the debugger or to an app', async (t) => {

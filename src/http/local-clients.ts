@@ -2,19 +2,10 @@
 // other users run here, a client on loopback may be one of those: then it counts only when its socket is the host's
 // user's or root's, as the kernel tells on Linux. What cannot be told counts as "no".
 
-import { readFileSync } from 'node:fs';
-import { endianness } from 'node:os';
 import { isLocalClient, isLoopbackAddress } from '../base/loopback.ts';
+import { peerUser } from '../base/peer-user.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import type { RequestHead } from './request-head.ts';
-
-type Ends = Pick<Origin, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>;
-
-/** Both, since a socket for IPv6 also speaks IPv4. */
-const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
-const ESTABLISHED = '01';
-const IP6_LOOPBACK = '00000000000000000000000001000000';
-const MAPPED = '0000000000000000FFFF0000';
 
 /** See the head of this file. */
 export class LocalClients {
@@ -38,45 +29,10 @@ export class LocalClients {
   #isOurs(origin: Origin): boolean {
     let isOurs = this.#known.get(origin);
     if (isOurs === undefined) {
-      const uid = userOfPeer(origin, readTables());
+      const uid = peerUser(origin);
       isOurs = uid === 0 || (uid !== null && uid === process.getuid?.());
       this.#known.set(origin, isOurs);
     }
     return isOurs;
   }
-}
-
-function readTables(): string {
-  return TABLES.map((path) => {
-    try {
-      return readFileSync(path, 'latin1');
-    } catch {
-      // Another system, or one without IPv6.
-      return '';
-    }
-  }).join('\n');
-}
-
-/** The number of the user who holds the other end of a loopback connection; null when that cannot be told. */
-export function userOfPeer(ends: Ends, tables: string): number | null {
-  const spelledFrom = spellingsOf(ends.remoteAddress, ends.remotePort);
-  const spelledTo = spellingsOf(ends.localAddress, ends.localPort);
-  for (const line of tables.split('\n')) {
-    const [, from, to, state, , , , uid, , inode] = line.trim().split(/\s+/);
-    if (from === undefined || to === undefined || !spelledFrom.includes(from) || !spelledTo.includes(to)) continue;
-    // A socket that its process has closed already is nobody's, and shown as root's.
-    return state === ESTABLISHED && inode !== '0' && /^\d+$/.test(uid ?? '') ? Number(uid) : null;
-  }
-  return null;
-}
-
-/** How the tables may write an end: addresses in words of the machine's byte order. */
-function spellingsOf(address: string, port: number): string[] {
-  if (endianness() !== 'LE') return [];
-  const shownPort = port.toString(16).toUpperCase().padStart(4, '0');
-  if (address === '::1') return [`${IP6_LOOPBACK}:${shownPort}`];
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-  const bytes = plain.split('.').map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, '0'));
-  const word = bytes.reverse().join('');
-  return [`${word}:${shownPort}`, `${MAPPED}${word}:${shownPort}`];
 }

@@ -2,6 +2,7 @@
 // The host is always right: a restarted front gets one `configure` with everything, then changes.
 
 import type { ErrorCode } from '../base/host-error.ts';
+import type { ConnectionEnds } from '../base/peer-user.ts';
 import type { FrontLimits } from '../base/limits.ts';
 import type { CacheAnswer, CacheAsk, CacheReport, RouteCache } from './cache-messages.ts';
 import type { TlsState } from './tls-messages.ts';
@@ -182,6 +183,8 @@ export interface AskedRequest {
   encrypted: boolean;
   /** A person at this machine who came through no proxy (base/loopback.ts). */
   local: boolean;
+  /** The ends of its connection, where it is local. */
+  ends?: ConnectionEnds;
   /** The certificate of the client, DER in base64, where it is trusted. */
   certificate?: string;
 }

@@ -1,6 +1,8 @@
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { userOfPeer } from './local-clients.ts';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { isServiceUser, peerUser, userOfPeer, type ConnectionEnds } from './peer-user.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 
@@ -35,4 +37,31 @@ test('a socket that its process closed is nobody\'s', () => {
   assert.equal(userOfPeer(ENDS, row(FROM, TO, { state: '05', uid: 0 })), null);
   assert.equal(userOfPeer(ENDS, row(FROM, TO, { inode: 0, uid: 0 })), null);
   assert.equal(userOfPeer(ENDS, ''), null);
+});
+
+test('programs have users of their own, people and root have not', () => {
+  const uids = [0, 33, 101, 999, 1000, 65_533, 65_534];
+  assert.deepEqual(uids.map((uid) => isServiceUser(uid, 999)), [false, true, true, false, false, false, true]);
+});
+
+async function endsOf(t: TestContext, address: string): Promise<ConnectionEnds> {
+  const server = createServer().listen(0, address);
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, address);
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  t.after(() => {
+    client.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = accepted;
+  return { remoteAddress, remotePort, localAddress, localPort };
+}
+
+const skip = process.platform === 'linux' ? false : 'only Linux tells';
+
+test('a real connection of this process is its own', { skip }, async (t) => {
+  for (const address of ['127.0.0.1', '::1']) {
+    assert.equal(peerUser(await endsOf(t, address)), process.getuid!(), address);
+  }
 });
