@@ -1,6 +1,4 @@
-// Which user of this machine holds the other end of a loopback connection, where the system tells it (Linux). A
-// proxy that says nothing of its clients looks like a person at this machine; mostly it runs as a user of its own
-// that no person is.
+// Which user of this machine holds the other end of a loopback connection, where the system tells it (Linux).
 
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
@@ -18,24 +16,12 @@ const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 const ESTABLISHED = '01';
 const IP6_LOOPBACK = '00000000000000000000000001000000';
 const MAPPED = '0000000000000000FFFF0000';
-/** Users below this number are programs (SYS_UID_MAX of every distribution), but for root. */
-const PERSON_UID_MIN = 1000;
-const NOBODY = 65_534;
 
-/** True when the peer is a program with a user of its own, as web servers are; false when that is not known. */
-export function isServicePeer(ends: ConnectionEnds): boolean {
-  const uid = peerUser(ends);
-  return uid !== null && isServiceUser(uid, process.getuid?.());
-}
+/** Whose a socket is: the number of a user, nobody's (any more), or not to be told on this system. */
+export type PeerUser = number | 'nobody' | 'unknown';
 
-/** True for users that no person is. `own` may be one: who runs the host may debug it. */
-export function isServiceUser(uid: number, own: number | undefined): boolean {
-  if (uid === 0 || uid === own) return false;
-  return uid < PERSON_UID_MIN || uid === NOBODY;
-}
-
-/** The user of the peer; null when the system does not tell. */
-export function peerUser(ends: ConnectionEnds): number | null {
+/** The user who holds the other end. */
+export function peerUser(ends: ConnectionEnds): PeerUser {
   return userOfPeer(ends, readTables());
 }
 
@@ -50,22 +36,22 @@ function readTables(): string {
   }).join('\n');
 }
 
-/** The number of the user who holds the other end of a loopback connection; null when that cannot be told. */
-export function userOfPeer(ends: ConnectionEnds, tables: string): number | null {
+/** The same by the text of the kernel's tables; '' where there are none. */
+export function userOfPeer(ends: ConnectionEnds, tables: string): PeerUser {
+  if (endianness() !== 'LE' || tables.trim() === '') return 'unknown';
   const spelledFrom = spellingsOf(ends.remoteAddress, ends.remotePort);
   const spelledTo = spellingsOf(ends.localAddress, ends.localPort);
   for (const line of tables.split('\n')) {
     const [, from, to, state, , , , uid, , inode] = line.trim().split(/\s+/);
     if (from === undefined || to === undefined || !spelledFrom.includes(from) || !spelledTo.includes(to)) continue;
     // A socket that its process has closed already is nobody's, and shown as root's.
-    return state === ESTABLISHED && inode !== '0' && /^\d+$/.test(uid ?? '') ? Number(uid) : null;
+    return state === ESTABLISHED && inode !== '0' && /^\d+$/.test(uid ?? '') ? Number(uid) : 'nobody';
   }
-  return null;
+  return 'nobody';
 }
 
 /** How the tables may write an end: addresses in words of the machine's byte order. */
 function spellingsOf(address: string, port: number): string[] {
-  if (endianness() !== 'LE') return [];
   const shownPort = port.toString(16).toUpperCase().padStart(4, '0');
   if (address === '::1') return [`${IP6_LOOPBACK}:${shownPort}`];
   const plain = address.startsWith('::ffff:') ? address.slice(7) : address;

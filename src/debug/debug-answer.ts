@@ -66,11 +66,11 @@ export function redirectToDoor(request: AskedRequest): Decision {
 export function refusal(reason: string): Decision {
   const text =
     `The debugger is closed to this client (DEBUGGER_FORBIDDEN): ${reason}.\n\n` +
-    'It runs any code that a viewer asks for. It opens for a browser on the machine itself that comes through\n' +
-    'no proxy, and for whoever opens a one-time link from\n' +
+    'It runs any code that a viewer asks for. It opens for a browser on the machine itself that runs as the user\n' +
+    'of the host and comes through no proxy, and for whoever opens a one-time link from\n' +
     '    slipstream debug <app>\n' +
     'over HTTPS; or carry the port over with\n' +
-    '    ssh -L 8080:localhost:8080 <machine>\n';
+    '    ssh -L 8080:localhost:8080 <user of the host>@<machine>\n';
   return answerWith(403, text, 'text/plain');
 }
 

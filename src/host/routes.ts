@@ -133,6 +133,7 @@ export function routesOf(apps: readonly App[], options: RouteOptions): { routes:
       id: group,
       name: `debugger of ${app.name}`,
       onDemand: false,
+      tellsLocal: true,
       absent: {
         status: 410,
         code: 'DEBUGGER_NOT_RUNNING',
@@ -153,7 +154,7 @@ export function routesOf(apps: readonly App[], options: RouteOptions): { routes:
     // Before everything that has no port: on these listeners there is nothing else.
     for (const base of bases) routes.push({ prefix: `${base}/`, group: ELSEWHERE_GROUP, staysPlain: true });
   }
-  if (sites.length > 0) groups.push({ id: SITE_GROUP, name: 'files', onDemand: true });
+  if (sites.length > 0) groups.push({ id: SITE_GROUP, name: 'files', onDemand: true, tellsLocal: true });
   for (const { path } of sites) {
     if (!apps.some((app) => app.path === path)) routes.push({ prefix: path, group: SITE_GROUP, decider: SITE_GROUP });
   }

@@ -36,17 +36,15 @@ export function askedRequest(
   head: RequestHead,
   seen: { path: string; local: boolean; origin: Origin },
 ): AskedRequest {
-  const { remoteAddress, remotePort, localAddress, localPort } = seen.origin;
   const { client } = seen.origin.tls ?? {};
   return {
     ...(client?.error === '' && client.chain[0] !== undefined && { certificate: client.chain[0] }),
-    ...(seen.local && { ends: { remoteAddress, remotePort, localAddress, localPort } }),
     method: head.method,
     target: head.path + head.query,
     path: seen.path,
     query: head.query,
     fields: head.fields,
-    remoteAddress,
+    remoteAddress: seen.origin.remoteAddress,
     encrypted: seen.origin.encrypted,
     local: seen.local,
   };

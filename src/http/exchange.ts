@@ -256,7 +256,8 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     if (cookie !== undefined) this.#writer.addFields(['Set-Cookie', origin.encrypted ? `${cookie}; Secure` : cookie]);
     this.#reader.start(head.method);
     const fields = this.#gate.requestFields() ?? this.#seenFields();
-    channel.request(this.#deciding.request(head, { fields, ended: isBodyWhole, local: this.#isLocal }), origin);
+    const local = this.#group!.tellsLocal && this.#isLocal;
+    channel.request(this.#deciding.request(head, { fields, ended: isBodyWhole, local }), origin);
     if (!isBodyWhole && !this.#deciding.isAsked) this.#client.bodyWanted();
   }
 

@@ -60,6 +60,11 @@ export class ProcessGroup {
     return this.#options.group.diversion;
   }
 
+  /** Its processes want to know who is at this machine. */
+  get tellsLocal(): boolean {
+    return this.#options.group.tellsLocal === true;
+  }
+
   get errorPages(): Group['errorPages'] {
     return this.#options.group.errorPages;
   }

@@ -1,9 +1,10 @@
-// Which requests come from a person at this machine (D8), and which proxies on it may name a user. Where programs of
-// other users run here, a client on loopback may be one of those: then it counts only when its socket is the host's
-// user's or root's, as the kernel tells on Linux. What cannot be told counts as "no".
+// Which requests come from a person at this machine (D8), and which proxies on it may name a user. A client on loopback
+// may be a program of somebody else, or a proxy that says nothing of its clients and has a user of its own: it counts
+// only with a socket of the host's user or of root, as the kernel tells on Linux. Where no kernel tells, loopback is
+// enough, unless we run programs of other users ourselves.
 
 import { isLocalClient, isLoopbackAddress } from '../base/loopback.ts';
-import { peerUser } from '../base/peer-user.ts';
+import { peerUser, type PeerUser } from '../base/peer-user.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -11,28 +12,34 @@ import type { RequestHead } from './request-head.ts';
 export class LocalClients {
   /** Programs of other users run here, by our configuration. */
   hasOtherUsers = false;
-  #known = new WeakMap<Origin, boolean>();
+  #known = new WeakMap<Origin, PeerUser>();
 
-  /** HTTP/1.0 is no browser: a proxy, which may say nothing of its client. */
+  /** Reads the tables of the kernel once a connection: not for requests of which nobody asks. */
   isLocal(head: RequestHead | null, origin: Origin): boolean {
+    // HTTP/1.0 is no browser: a proxy, which may say nothing of its client.
     if (head === null || origin.relayed === true || head.version === 10) return false;
-    return isLocalClient(origin.remoteAddress, head.fields) && (!this.hasOtherUsers || this.#isOurs(origin));
+    if (!isLocalClient(origin.remoteAddress, head.fields)) return false;
+    const user = this.#userOf(origin);
+    return isOurs(user) || (user === 'unknown' && !this.hasOtherUsers);
   }
 
   /** Whether a trusted peer is believed who its client is: on loopback it may be a program of another user. */
   mayNameUser(origin: Origin): boolean {
     if (!this.hasOtherUsers) return true;
     // What a PROXY header tells of the ends finds the socket of somebody else.
-    return origin.relayed !== true && (!isLoopbackAddress(origin.remoteAddress) || this.#isOurs(origin));
+    return origin.relayed !== true && (!isLoopbackAddress(origin.remoteAddress) || isOurs(this.#userOf(origin)));
   }
 
-  #isOurs(origin: Origin): boolean {
-    let isOurs = this.#known.get(origin);
-    if (isOurs === undefined) {
-      const uid = peerUser(origin);
-      isOurs = uid === 0 || (uid !== null && uid === process.getuid?.());
-      this.#known.set(origin, isOurs);
+  #userOf(origin: Origin): PeerUser {
+    let user = this.#known.get(origin);
+    if (user === undefined) {
+      user = peerUser(origin);
+      this.#known.set(origin, user);
     }
-    return isOurs;
+    return user;
   }
+}
+
+function isOurs(user: PeerUser): boolean {
+  return user === 0 || (user !== 'unknown' && user === process.getuid?.());
 }

@@ -3,14 +3,12 @@
 
 import '../client/register.ts';
 import { createServer } from 'node:http';
-import type { Socket } from 'node:net';
 import { delimiter } from 'node:path';
 import { isLocalRequest } from '../client/client.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
-import { isServicePeer, type ConnectionEnds } from '../base/peer-user.ts';
 import { createSessionProxy } from '../debug/session-proxy.ts';
 import { createUiFiles } from '../debug/ui-files.ts';
 import { adoptionSocket } from '../wire/adoption-messages.ts';
@@ -36,10 +34,6 @@ function childrenFolderOf(pid: number): string | undefined {
   return firstLinkSocket() === '' ? undefined : childrenFolder(firstLinkSocket(), pid);
 }
 
-function endsOf({ remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 }: Socket): ConnectionEnds {
-  return { remoteAddress, remotePort, localAddress, localPort };
-}
-
 /** A host that is gone hears nothing. */
 function send(message: SessionToHost): void {
   if (process.connected) process.send?.(message, () => {});
@@ -57,7 +51,7 @@ async function main(): Promise<void> {
     ...options,
     uiFiles: createUiFiles(options.uiFolder),
     others: options.others.map(({ pid, port }) => ({ pid, inspector: { kind: 'port', port } })),
-    isLocal: (request) => isLocalRequest(request) && !isServicePeer(endsOf(request.socket)),
+    isLocal: isLocalRequest,
     childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
     onReport(report) {
       keeper?.report(report);

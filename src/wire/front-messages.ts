@@ -2,7 +2,6 @@
 // The host is always right: a restarted front gets one `configure` with everything, then changes.
 
 import type { ErrorCode } from '../base/host-error.ts';
-import type { ConnectionEnds } from '../base/peer-user.ts';
 import type { FrontLimits } from '../base/limits.ts';
 import type { CacheAnswer, CacheAsk, CacheReport, RouteCache } from './cache-messages.ts';
 import type { TlsState } from './tls-messages.ts';
@@ -30,6 +29,8 @@ export interface Group {
   backend?: string;
   /** A trusted client certificate is told to the backend in fields (RFC 9440), with its chain or not. Default: no. */
   clientCert?: 'leaf' | 'chain';
+  /** Its processes are told which requests come from a person at this machine. Default: no. */
+  tellsLocal?: boolean;
   /** What it answers when no process serves it and it is not on demand. Default 503 UPSTREAM_NONE. */
   absent?: { status: number; code: ErrorCode; message: string };
 }
@@ -183,8 +184,6 @@ export interface AskedRequest {
   encrypted: boolean;
   /** A person at this machine who came through no proxy (base/loopback.ts). */
   local: boolean;
-  /** The ends of its connection, where it is local. */
-  ends?: ConnectionEnds;
   /** The certificate of the client, DER in base64, where it is trusted. */
   certificate?: string;
 }
