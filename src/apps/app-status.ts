@@ -12,6 +12,8 @@ export interface AppStatus {
   readonly pids: readonly number[];
   /** Processes that ended without being asked to, debuggees excepted. */
   readonly restarts: number;
+  /** How the last of them ended, while none has listened since: "exited with code 1". */
+  readonly lastLoss?: string;
   /** All that live or end. */
   readonly processes: readonly { id: string; pid: number | undefined; state: string; ageMs: number }[];
   /** Why the latest start failed; absent once a later one worked. */

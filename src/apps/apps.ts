@@ -103,6 +103,8 @@ export interface Apps {
   /** In the order of their paths. */
   list(): readonly App[];
   status(): AppStatus[];
+  /** How the process with this id ended, if it did just now. */
+  endOf(process: string): Promise<Failure['developer'] | undefined>;
   /** What the apps print. */
   readonly logs: AppLogs;
   /** The app with this name or path. @throws HostError APP_UNKNOWN */
@@ -258,6 +260,10 @@ class AppRoom implements Apps {
 
   status(): AppStatus[] {
     return this.list().map((app) => this.#pools.get(app.group)!.status());
+  }
+
+  async endOf(process: string): Promise<Failure['developer'] | undefined> {
+    return this.#pools.get(process.slice(0, process.lastIndexOf('#')))?.endOf(process);
   }
 
   find(name: string): App {

@@ -172,6 +172,20 @@ function programNamed(folder: string, named: string): Program {
  * Never throws for what is on the disk.
  */
 export function inspectFolder(folder: string, names: readonly string[], named?: string): Verdict {
+  const verdict = verdictOn(folder, names, named);
+  const mayNeedTsx = verdict.kind !== 'none' && names.includes('tsconfig.json')
+    && /\.[cm]?tsx?$/.test(verdict.program.entry);
+  if (!mayNeedTsx || !hasOldDecorators(folder)) return verdict;
+  return { ...verdict, program: { ...verdict.program, usesTsx: true } };
+}
+
+/** Such decorators need a compiler: Node alone takes types away and nothing else. */
+function hasOldDecorators(folder: string): boolean {
+  const text = ifReadable(() => readFileSync(join(folder, 'tsconfig.json'), 'utf8')) ?? '';
+  return /^[^/\n]*"experimentalDecorators"\s*:\s*true/m.test(text);
+}
+
+function verdictOn(folder: string, names: readonly string[], named?: string): Verdict {
   if (named !== undefined && named !== '') return { kind: 'app', program: programNamed(folder, named) };
   const content: PackageFile = names.includes('package.json') ? readPackage(folder) : {};
   const script = content.start === undefined ? undefined : parseStartScript(content.start);

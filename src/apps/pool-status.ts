@@ -17,6 +17,7 @@ export interface PoolFacts {
   restarts: Pick<StartPacer, 'isWaiting' | 'isLooping'>;
   pause: Pause['kind'];
   losses: number;
+  lastLoss: string | undefined;
   lastFailure: Failure | undefined;
 }
 
@@ -39,13 +40,14 @@ function stateOf({ crew, isReplacing, restarts, pause, lastFailure }: PoolFacts)
 
 /** Puts the status together. */
 export function poolStatus(facts: PoolFacts): AppStatus {
-  const { app, crew, losses, lastFailure } = facts;
+  const { app, crew, losses, lastLoss, lastFailure } = facts;
   const status = {
     name: app.name,
     path: app.path,
     state: stateOf(facts),
     pids: crew.pids,
     restarts: losses,
+    ...(lastLoss === undefined ? {} : { lastLoss }),
     processes: crew.all.map(({ id, pid, state: { kind }, ageMs }) => ({ id, pid, state: kind, ageMs })),
   };
   return lastFailure === undefined ? status : { ...status, lastFailure };

@@ -8,6 +8,7 @@ import { Callers } from './callers.ts';
 import { Crew } from './crew.ts';
 import { DebuggeeWait } from './debuggee-wait.ts';
 import { isSameApp } from './discover.ts';
+import { LastEnds } from './last-ends.ts';
 import { isLive } from './process-state.ts';
 import { StartPacer } from './pacer.ts';
 import { PauseGate } from './pause.ts';
@@ -43,6 +44,9 @@ export class Pool {
   #restarts: StartPacer;
   readonly succession: Succession;
   #losses = 0;
+  readonly #ends: LastEnds;
+  /** How the last process was lost, until another one listens. */
+  #lastLoss: string | undefined;
   #debuggeeWait: DebuggeeWait;
   readonly #onChanged: OnProcessChanged = (process, from) => this.#changed(process, from);
 
@@ -52,6 +56,7 @@ export class Pool {
     this.#callers = new Callers(options);
     const { clock, log } = options;
     this.#restarts = new StartPacer(clock);
+    this.#ends = new LastEnds(clock);
     this.succession = new Succession({
       options,
       crew: this.#crew,
@@ -143,8 +148,13 @@ export class Pool {
     return poolStatus({
       app: this.#app, crew: this.#crew, restarts: this.#restarts, pause: this.#gate.kind,
       isReplacing: this.succession.isReplacing,
-      losses: this.#losses, lastFailure: this.#callers.lastFailure,
+      losses: this.#losses, lastLoss: this.#lastLoss, lastFailure: this.#callers.lastFailure,
     });
+  }
+
+  /** See {@link LastEnds.of}. */
+  endOf(process: string): Promise<Failure['developer'] | undefined> {
+    return this.#ends.of(process, this.processes);
   }
 
   /** Starts what is missing without a request, and what was stopped by a command. */
@@ -298,7 +308,10 @@ export class Pool {
   }
 
   #changed(process: AppProcess, from: ProcessState): void {
-    if (process.state.kind === 'ended') this.#crew.forgetEnded(process);
+    if (process.state.kind === 'ended') {
+      this.#crew.forgetEnded(process);
+      this.#ends.note(process);
+    }
     if (this.#isStopped) return;
     if (this.succession.isOldGone) this.#startAll();
     if (process === this.#crew.debuggee) this.#debuggeeChanged(process);
@@ -321,7 +334,7 @@ export class Pool {
       this.#afterLoss(failure);
     } else {
       this.#restarts.crashed(process.servedMs);
-      const reason = lossOf(process);
+      const reason = (this.#lastLoss = lossOf(process));
       this.#options.log.warn('app-process-lost', { app: this.#app.name, pid: process.pid, reason });
       if (!this.#restarts.isLooping) this.#afterLoss(undefined);
       else {
@@ -334,6 +347,7 @@ export class Pool {
 
   #regularStarted(process: AppProcess): void {
     this.#restarts.ready();
+    this.#lastLoss = undefined;
     // In a crash loop a process that listens has not worked yet.
     if (!this.#restarts.isLooping) this.#callers.lastFailure = undefined;
     else this.#options.clock.after(STEADY_MS, () => this.#recovered(process));

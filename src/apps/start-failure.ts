@@ -40,6 +40,21 @@ export function lastLines(text: string): string {
     .join('\n');
 }
 
+/** What client/server-listen says in a program that listens on a Unix path only. */
+const LISTENS_ON_PATH = /\[SLIPSTREAM_PATH_SERVER\].*? on the path (.{1,500}?): it is reached there/;
+
+function pathHint(stderr: string): string | undefined {
+  const path = LISTENS_ON_PATH.exec(stderr)?.[1];
+  return path && `It listens on the path ${path}, where nobody asks: call listen(process.env.PORT).`;
+}
+
+/** Of node, which only takes types away. */
+const NEEDS_COMPILER = /ERR_(?:UNSUPPORTED|INVALID)_TYPESCRIPT_SYNTAX/;
+const COMPILER_HINT =
+  'Node runs TypeScript by taking the types away; enums, decorators, namespaces and the like need a compiler. A ' +
+  'start script that names tsx has it, also where tsx is not installed: in package.json ' +
+  '"scripts": { "start": "tsx FILE" }.';
+
 /** What node printed about the error that ended the program. */
 interface Cause {
   /** For everybody; follows the name of the app. */
@@ -64,7 +79,9 @@ function causeOf(stderr: string): Cause | undefined {
   const syntax = SYNTAX.exec(stderr);
   if (syntax !== null) {
     const location = LOCATION.exec(stderr.slice(0, syntax.index))?.[1];
-    const detail = location === undefined ? syntax[1]! : `${syntax[1]!}\n${location}`;
+    const place = location === undefined ? '' : `\n${location}`;
+    const hint = NEEDS_COMPILER.test(syntax[1]!) || isDecorated(stderr, syntax.index) ? `\n\n${COMPILER_HINT}` : '';
+    const detail = `${syntax[1]!}${place}${hint}`;
     return { sentence: 'has a syntax error', detail };
   }
   const thrown = THROWN.exec(stderr);
@@ -75,6 +92,11 @@ function causeOf(stderr: string): Cause | undefined {
 /** "exited with code 1", "was ended by the signal SIGKILL". */
 export function describeExit(code: number | null, signal: string | null): string {
   return signal === null ? `exited with code ${code ?? 'unknown'}` : `was ended by the signal ${signal}`;
+}
+
+/** The line of a TypeScript file that node shows, with the mark below it, is a decorator. */
+function isDecorated(stderr: string, index: number): boolean {
+  return /\.[cm]?tsx?:\d+\n[ \t]*@[\w$.]+/.test(stderr.slice(0, index));
 }
 
 interface Reading {
@@ -103,7 +125,8 @@ function read(end: StartEnd, stderr: string): Reading {
       const sentence = `did not listen within ${end.startTimeoutMs} ms (startTimeoutMs)`;
       const reason =
         `The process ${sentence} and was ended.\n\n` +
-        'An app listens when it calls listen() of an HTTP server. Does it wait for something else before?';
+        (pathHint(stderr) ??
+          'An app listens when it calls listen() of an HTTP server. Does it wait for something else before?');
       return { code: 'APP_START_TIMED_OUT', sentence, reason };
     }
     case 'spawn-failed':

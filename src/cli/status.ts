@@ -112,8 +112,9 @@ export function statusText(snapshot: HostSnapshot): string {
   text += apps.map(debuggerText).join('');
   text += joinedText(snapshot.joined ?? []);
   text += frontsText(snapshot.fronts ?? []);
-  const problems = apps.flatMap(({ name, failure, problem }) => [
+  const problems = apps.flatMap(({ name, failure, lastEnd, problem }) => [
     ...(failure === undefined ? [] : [failure]),
+    ...(lastEnd === undefined ? [] : [`app "${name}": its last process ${lastEnd}; see slipstream logs`]),
     ...(problem === undefined ? [] : [`app "${name}" keeps its last good settings: ${problem}`]),
   ]);
   if (snapshot.configProblem !== undefined) {

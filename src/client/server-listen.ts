@@ -76,6 +76,21 @@ export function planListen(args: readonly unknown[]): ListenPlan | null {
   };
 }
 
+/** Of `listen(path)` and `listen({path})`. */
+function pathOf(first: unknown): string | null {
+  const value = typeof first === 'object' && first !== null ? (first as { path?: unknown }).path : first;
+  return typeof value === 'string' ? value : null;
+}
+
+/** The host reads this where the program never listens for it. */
+function warnOfPath(path: string): void {
+  process.emitWarning(
+    `an HTTP server listens on the path ${path}: it is reached there and not through Slipstream, ` +
+      'which serves one that listens on process.env.PORT',
+    { type: 'SlipstreamWarning', code: 'SLIPSTREAM_PATH_SERVER' },
+  );
+}
+
 /** True for http and https servers: not for bare TCP or TLS ones, nor for HTTP/2. */
 export function isHttpServer(server: net.Server): server is Server {
   if (server instanceof http.Server) return true;
@@ -271,7 +286,11 @@ export function patchListen(appListen: AppListen, ownPorts?: string): void {
   prototype.listen = function listen(this: net.Server, ...args: unknown[]): net.Server {
     const isFree = (this as ListeningServer)._handle === null;
     const plan = isFree ? planListen(args) : null;
-    if (plan === null) return nodeListen.apply(this, args);
+    if (plan === null) {
+      const path = isFree && isHttpServer(this) ? pathOf(args[0]) : null;
+      if (path !== null) this.once('listening', () => appListen.server ?? warnOfPath(path));
+      return nodeListen.apply(this, args);
+    }
     const bare = plan.callback === undefined ? args : args.slice(0, -1);
     const watch = (): void => {
       if (plan.port === 0 || ownPorts === undefined) return;

@@ -37,7 +37,8 @@ background:var(--soft);margin-right:.5em}
 function row(app: AppSnapshot): string {
   const soft = (text: string): string => `<span class="soft">${text}</span>`;
   const pids = app.pids.length === 0 ? '' : ` ${soft(`pid ${app.pids.join(', ')}`)}`;
-  const failure = app.failure === undefined ? '' : `<br>${soft(escapeHtml(app.failure))}`;
+  const reason = app.failure ?? (app.lastEnd === undefined ? '' : `its last process ${app.lastEnd}`);
+  const failure = reason === '' ? '' : `<br>${soft(escapeHtml(reason))}`;
   const link =
     app.debuggerPath === undefined
       ? soft('off')

@@ -22,7 +22,11 @@ export interface Bound {
 }
 
 /** @throws HostError OPTION_INVALID, CONFIG_INVALID, LISTEN_FAILED, HOME_UNSAFE; nothing is held then. */
-export function bindHost(config: HostConfig, parsePrefix: (text: string) => JoinPrefix): Bound {
+export function bindHost(
+  root: string,
+  config: HostConfig,
+  parsePrefix: (text: string) => JoinPrefix,
+): Bound {
   const portRange = parsePortRange(config.host.debuggerPortRange);
   const made: Listeners[] = [];
   const closeListeners = (): void => made.forEach((listeners) => listeners.close());
@@ -40,7 +44,7 @@ export function bindHost(config: HostConfig, parsePrefix: (text: string) => Join
         return [...listeners.bound, ...debuggers.bound];
       },
       reserved: makeReserved(config, parsePrefix),
-      run: makeRunFolder(homeFolder()),
+      run: makeRunFolder(homeFolder(), root),
       portRange,
       closeListeners,
     };

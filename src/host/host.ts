@@ -55,7 +55,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new HostError('ROOT_MISSING', `cannot serve ${options.root}: it is not a folder`);
   }
-  const bound = bindHost(options.config, options.parts.parsePrefix);
+  const bound = bindHost(options.root, options.config, options.parts.parsePrefix);
   try {
     const host = new Supervisor({ ...options, root }, bound);
     await host.start();
@@ -393,7 +393,8 @@ class Supervisor implements Host {
       if (group === ELSEWHERE_GROUP) return decideOnAway(request, this.#bound.debuggers.urls);
       if (isForReaders(group)) {
         const [appAt, { logs }, { reader }] = [(path: string) => this.#appAt(path), this.#apps, this.#debugger];
-        return await decideForReaders(group, request, { appAt, logs, reader });
+        const endOf: Apps['endOf'] = (process) => this.#apps.endOf(process);
+        return await decideForReaders(group, request, { appAt, logs, reader, endOf });
       }
       return await this.#debugger.ask(group.slice(debuggerGroup('').length), request);
     } catch (error) {

@@ -2,11 +2,11 @@
 // a page with the files and the lines that come, and each file as text; for all apps the same below the debugger's URL.
 // By default only for people at this machine and who signed in.
 
-import type { App, AppLogs } from '../apps/apps.ts';
+import type { App, AppLogs, Apps } from '../apps/apps.ts';
 import { logPage } from '../dashboard/log-page.ts';
 import { TAIL_LINES_MAX, TAIL_SCRIPT_HASH, type LogTail } from '../dashboard/log-tail.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
-import { READER_GROUPS } from '../wire/reader.ts';
+import { ENDED_GROUPS, READER_GROUPS } from '../wire/reader.ts';
 import { debuggerPaths } from './debugger-paths.ts';
 import type { HostDebugger, ReaderVerdict } from './host-parts.ts';
 
@@ -41,11 +41,12 @@ export interface ReaderDoor {
   appAt(path: string): App;
   logs: AppLogs;
   reader: HostDebugger['reader'];
+  endOf: Apps['endOf'];
 }
 
 /** True for the groups of {@link decideForReaders}. */
 export function isForReaders(group: string): boolean {
-  return group.startsWith(LOG_GROUPS) || group.startsWith(READER_GROUPS);
+  return [LOG_GROUPS, READER_GROUPS, ENDED_GROUPS].some((start) => group.startsWith(start));
 }
 
 /** Logs, and whether somebody is shown the developer parts of a failure: `pass` is yes. */
@@ -54,8 +55,18 @@ export async function decideForReaders(group: string, request: AskedRequest, doo
     const app = door.appAt(group.slice(LOG_GROUPS.length));
     return decideOnLogs(app, request, door);
   }
+  if (group.startsWith(ENDED_GROUPS)) return decideOnEnd(group.slice(ENDED_GROUPS.length), request, door);
   const app = door.appAt(group.slice(READER_GROUPS.length + APP_GROUPS.length));
   return { kind: door.reader(app.path, request).kind === 'allowed' ? 'pass' : 'again' };
+}
+
+/** A request was lost with the process: `pass` tells its client why. */
+async function decideOnEnd(process: string, request: AskedRequest, door: ReaderDoor): Promise<Decision> {
+  const { path, settings } = door.appAt(process.slice(APP_GROUPS.length, process.lastIndexOf('#')));
+  const isOpen = request.local || settings.errorPages === 'iisnode';
+  if (!isOpen && door.reader(path, request).kind !== 'allowed') return { kind: 'again' };
+  const developer = await door.endOf(process);
+  return developer === undefined ? { kind: 'pass' } : { kind: 'pass', developer };
 }
 
 /** Decides on a request for such a URL. `pass` means that nothing is there for this client. */

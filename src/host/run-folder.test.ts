@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostError } from '../base/host-error.ts';
-import { homeFolder, makeRunFolder, runFolders } from './run-folder.ts';
+import { homeFolder, makeRunFolder, rootOf, runFolders } from './run-folder.ts';
 
 function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'slip-'));
@@ -18,7 +18,8 @@ test('SLIPSTREAM_HOME wins over the runtime folder, that over the home folder', 
 
 test('the run folder and its home are private, and the folder goes', () => {
   const home = join(scratch(), 'home');
-  const run = makeRunFolder(home);
+  const run = makeRunFolder(home, '/srv/apps');
+  assert.equal(rootOf(run.folder), '/srv/apps');
   assert.equal(statSync(home).mode & 0o777, 0o700);
   assert.equal(statSync(run.folder).mode & 0o777, 0o700);
   assert.deepEqual([...runFolders(home).keys()], [process.pid]);

@@ -1,7 +1,9 @@
 // The folder for sockets: SLIPSTREAM_HOME/run-<pid>, mode 0700, gone when the host stops. What a killed
 // host left behind is removed by the next one.
 
-import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { homeFolder } from '../base/home-folder.ts';
@@ -10,6 +12,7 @@ import { ADOPTION_SOCKET } from '../wire/adoption-messages.ts';
 
 /** Unix socket paths are cut at about 104 bytes; the longest one below is `children-1234567/1234567.sock`. */
 const FOLDER_BYTES_MAX = 74;
+const ROOT_FILE = 'root';
 
 export { backgroundHome, homeFolder } from '../base/home-folder.ts';
 export { takeHostLock } from './host-lock.ts';
@@ -22,8 +25,9 @@ export function debuggerFolder(): string {
 /**
  * Makes the private folder `home` and this host's run folder in it.
  * @throws HostError HOME_UNSAFE when `home` is somebody else's or open to others.
+ * `root` is what tells this host from others of the home.
  */
-export function makeRunFolder(home: string): { folder: string; remove: () => void } {
+export function makeRunFolder(home: string, root = ''): { folder: string; remove: () => void } {
   makePrivate(home);
   removeStale(home);
   const named = join(home, `run-${process.pid}`);
@@ -41,6 +45,7 @@ export function makeRunFolder(home: string): { folder: string; remove: () => voi
     rmSync(named, { recursive: true, force: true });
     symlinkSync(folder, named, 'dir');
   }
+  if (root !== '') writeFileSync(join(folder, ROOT_FILE), root, { mode: 0o600 });
   return {
     folder,
     remove() {
@@ -48,6 +53,16 @@ export function makeRunFolder(home: string): { folder: string; remove: () => voi
       rmSync(named, { recursive: true, force: true });
     },
   };
+}
+
+/** The root of the host that has this run folder; '' when it does not say. */
+export function rootOf(runFolder: string): string {
+  try {
+    return readFileSync(join(runFolder, ROOT_FILE), 'utf8');
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return '';
+    throw error;
+  }
 }
 
 /** The run folders of the hosts that live and have `home`, by pid. */

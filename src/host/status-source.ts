@@ -19,7 +19,7 @@ export function appSnapshots(
 ): AppSnapshot[] {
   const byPath = new Map(apps.list().map((app) => [app.path, app]));
   return apps.status().map((status): AppSnapshot => {
-    const { name, path, state, pids, restarts, lastFailure } = status;
+    const { name, path, state, pids, restarts, lastFailure, lastLoss } = status;
     const app = byPath.get(path);
     const debuggerPath = app === undefined ? undefined : debuggerPaths(app)[0];
     const logPath = app === undefined ? undefined : logPaths(app)[0];
@@ -36,6 +36,7 @@ export function appSnapshots(
       ...(debug === undefined ? {} : { debugger: debug }),
       ...(problem === undefined ? {} : { problem }),
       ...(lastFailure === undefined ? {} : { failure: lastFailure.message }),
+      ...(lastLoss === undefined ? {} : { lastEnd: lastLoss }),
     };
   });
 }

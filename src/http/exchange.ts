@@ -17,7 +17,7 @@ import { CacheGate, type CacheGateOwner } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { Deciding } from './deciding.ts';
-import { readerGroup } from './developer-view.ts';
+import { viewOf, viewQuestion, type FailureView } from './developer-view.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields, withoutUser } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
@@ -263,12 +263,12 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
 
   refuse(failure: Failure): void {
     if (this.#gate.answerInstead()) return this.#over();
-    const [pages, isLocal] = [this.#group?.errorPages, this.#isLocal];
-    const answer = (local: boolean): void =>
-      this.#answer(renderFailure(failure, { local, accept: acceptOf(this.#head), pages }));
-    const reader = isLocal || !this.#client.isBodyWhole ? null : readerGroup(failure, this.#head, this.#group);
-    if (reader === null) answer(isLocal);
-    else this.#askHost(reader, '/', (decision) => answer(typeof decision !== 'string' && decision.kind === 'pass'));
+    const view = { failure, local: this.#isLocal };
+    const answer = ({ failure: seen, local }: FailureView): void =>
+      this.#answer(renderFailure(seen, { local, accept: acceptOf(this.#head), pages: this.#group?.errorPages }));
+    const question = viewQuestion(view, { head: this.#head, group: this.#group, client: this.#client }, this.#context);
+    if (question === null) answer(view);
+    else this.#askHost(question, '/', (decision) => answer(viewOf(view, decision)));
   }
 
   #refuse(status: number, code: ErrorCode, message: string): void {
@@ -405,7 +405,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
   }
 
   channelLost(): void {
-    const failure = this.#group?.lost();
+    const failure = this.#group?.lost(this.#channel?.link);
     if (this.#channelGone().isBroken) this.#lost('The process ended before it answered.', failure);
   }
 

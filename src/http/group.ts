@@ -235,7 +235,7 @@ export class ProcessGroup {
   }
 
   /** What a client hears whose process ended. The host has what the program wrote about it. */
-  lost(): Failure {
+  lost(link?: Upstream): Failure {
     const { name, onDemand } = this.#options.group;
     const text = `slipstream logs ${/\s/.test(name) ? JSON.stringify(name) : name}`;
     return {
@@ -243,6 +243,7 @@ export class ProcessGroup {
       code: 'UPSTREAM_LOST',
       message: 'The process of the app ended before it answered.',
       developer: onDemand ? [{ heading: 'This prints its last lines', text }] : [],
+      ...(onDemand && typeof link?.processId === 'string' && { ended: link.processId }),
     };
   }
 

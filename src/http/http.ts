@@ -354,6 +354,7 @@ class HttpFront implements Front, LinkHost {
     // It may dial again before the end of its former link is noticed.
     if (former !== undefined) this.#unlink(process, former);
     process.links.set(link, { pid, isReady: false });
+    link.processId = id;
     this.#processOfLink.set(link, process);
     former?.lose();
   }

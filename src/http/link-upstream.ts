@@ -257,6 +257,8 @@ export class LinkUpstream {
   isRetired = false;
   /** The process stands still: requests that it was given would wait in it. */
   isHeld = false;
+  /** Names the process to the host. */
+  processId: string | null = null;
   #observer: LinkObserver;
   #unreadBytes: () => number;
   #drop: () => void;

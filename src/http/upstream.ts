@@ -31,6 +31,8 @@ export interface Upstream {
   readonly isHop: boolean;
   /** It stands still for a while that nobody can foresee. */
   readonly isHeld: boolean;
+  /** Of a process that the host started. */
+  readonly processId?: string | null;
   /** True while it may get another request. */
   hasRoom(concurrencyMax: number): boolean;
   open(owner: ExchangeOwner): UpstreamChannel;

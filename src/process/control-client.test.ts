@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,9 @@ async function homeFor(t: TestContext, pids: readonly number[], answer?: string)
 
 test('the host is found by its home, or named by its pid', async (t) => {
   const home = await homeFor(t, [process.pid, process.ppid, 99_999_999]);
-  assert.throws(() => findControlSocket(), { code: 'HOST_AMBIGUOUS' });
+  writeFileSync(join(home, `run-${process.pid}`, 'root'), '/srv/shops');
+  const named = new RegExp(`--host PID: .*\\b${process.pid} for /srv/shops`);
+  assert.throws(() => findControlSocket(), { code: 'HOST_AMBIGUOUS', message: named });
   assert.equal(findControlSocket(process.pid), join(home, `run-${process.pid}`, 'control.sock'));
   assert.throws(() => findControlSocket(99_999_999), { code: 'HOST_NOT_RUNNING' });
 });

@@ -4,7 +4,7 @@
 import * as net from 'node:net';
 import { join } from 'node:path';
 import { HostError, messageOf } from '../base/host-error.ts';
-import { backgroundHome, homeFolder, runFolders } from '../host/run-folder.ts';
+import { backgroundHome, homeFolder, rootOf, runFolders } from '../host/run-folder.ts';
 import { CONTROL_LINE_BYTES_MAX, CONTROL_SOCKET } from '../wire/control-messages.ts';
 import type { ControlReply, ControlRequest } from '../wire/control-messages.ts';
 
@@ -30,8 +30,8 @@ export function findControlSocket(pid?: number): string {
     throw new HostError('HOST_NOT_RUNNING', `no host with pid ${pid} runs for ${home} (SLIPSTREAM_HOME)`);
   }
   if (folders.size > 1) {
-    const pids = [...folders.keys()].join(', ');
-    throw new HostError('HOST_AMBIGUOUS', `several hosts run for ${home}: name one with --host: ${pids}`);
+    const hosts = [...folders].map(([one, folder]) => [one, rootOf(folder)].filter(Boolean).join(' for ')).join(', ');
+    throw new HostError('HOST_AMBIGUOUS', `several hosts run for ${home}: name one with --host PID: ${hosts}`);
   }
   const [folder] = folders.values();
   if (folder !== undefined) return join(folder, CONTROL_SOCKET);

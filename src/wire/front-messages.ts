@@ -111,6 +111,8 @@ export interface Failure {
   /** Parts for a developer: a heading and preformatted text, e.g. the last lines of stderr. */
   developer: { heading: string; text: string }[];
   retryAfterSeconds?: number;
+  /** Id of the process whose end it is: the host knows more of that (wire/reader.ts). */
+  ended?: string;
   /** HTML of the app's owner: the answer to everybody, as it is. */
   page?: string;
 }
@@ -166,8 +168,14 @@ export type HostToFront =
   /** Accept nothing new, finish what is under way (at most `timeoutMs`), then exit. */
   | { kind: 'drain'; timeoutMs: number };
 
-/** `fields` (flat) are added to the answer of whoever serves the request. */
-export type Decision = { kind: 'pass'; fields?: string[] } | { kind: 'again' } | { kind: 'answer'; answer: Answer };
+/**
+ * `fields` (flat) are added to the answer of whoever serves the request; `developer` is for who asked about an end
+ * (wire/reader.ts).
+ */
+export type Decision =
+  | { kind: 'pass'; fields?: string[]; developer?: Failure['developer'] }
+  | { kind: 'again' }
+  | { kind: 'answer'; answer: Answer };
 
 /** What the host needs to decide on a request. */
 export interface AskedRequest {

@@ -5,3 +5,6 @@ export const READER_COOKIE = 'slipstream-reader';
 
 /** Before the group of an app: the front asks the host whether the request may see developer parts. */
 export const READER_GROUPS = 'reader:';
+
+/** Before the id of a process: the front asks the host how it ended, for somebody who may see developer parts. */
+export const ENDED_GROUPS = 'ended:';

@@ -54,6 +54,8 @@ export interface AppSnapshot {
   restarts: number;
   /** Why the last start failed; absent once a start worked. */
   failure?: string;
+  /** How its last process ended that did so by itself, while none has listened since. */
+  lastEnd?: string;
   /** Why its configuration was not taken; the last good one holds. */
   problem?: string;
   debugger?: DebuggerSnapshot;
