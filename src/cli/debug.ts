@@ -50,9 +50,10 @@ export async function debug(words: string[]): Promise<void> {
   if (values.revoke) {
     const app = positionals[0] === undefined ? null : (await findTarget(positionals[0], values)).app;
     // Who may debug may read, and so may who got a link to the logs.
-    const count = grants.revoke(app) + new AccessGrants(readersFolder(join(homeFolder(), 'debugger'))).revoke(app);
-    if (values.json) printJson({ revoked: count });
-    else process.stdout.write(`revoked: ${count}\n`);
+    const readers = new AccessGrants(readersFolder(join(homeFolder(), 'debugger')));
+    const revoked = { debugger: grants.revoke(app), logs: readers.revoke(app) };
+    if (values.json) printJson({ revoked });
+    else process.stdout.write(`revoked: ${revoked.debugger} of the debugger, ${revoked.logs} of the logs\n`);
     return;
   }
   const target = await findTarget(appOf('debug', positionals), values);

@@ -238,7 +238,7 @@ export interface TestFrontOptions {
   ask?: (request: AskedRequest) => Decision | Promise<Decision>;
 }
 
-const APP: Group = { id: 'app', name: 'shop', onDemand: true };
+const APP: Group = { id: 'app', name: 'shop', onDemand: true, tellsLocal: true };
 
 /** Runs `body` with a front that serves `/` by the group `app`; stops everything afterwards. */
 export async function withFront(

@@ -29,6 +29,13 @@ test('a request goes to the process and its answer to the client, in one write',
     assert.equal(browser.chunksSeen, 1);
   }));
 
+test('a process that does not ask is not told who is local', () =>
+  withFront({ groups: [{ id: 'app', name: 'shop', onDemand: true }] }, async ({ join, client }) => {
+    const app = await join();
+    client().get('/');
+    assert.equal((await app.request()).request.local, false);
+  }));
+
 test('who is local is judged by the fields as they came', () =>
   withFront({}, async ({ join, client }) => {
     const app = await join();

@@ -21,7 +21,8 @@ interface ProxiedFront {
 function withProxiedFront(proxies: string[], body: (test: ProxiedFront) => Promise<void>): Promise<void> {
   return withFront({}, async ({ front, join, clock }) => {
     const peers: TrustedPeers = { proxies, proxyListeners: [ORIGIN] };
-    const state = { routes: [{ prefix: '/', group: 'app' }], groups: [{ id: 'app', name: 'a', onDemand: true }] };
+    const group = { id: 'app', name: 'a', onDemand: true, tellsLocal: true };
+    const state = { routes: [{ prefix: '/', group: 'app' }], groups: [group] };
     front.configure({ limits: defaultsOf(FRONT_LIMITS), ...state, processes: [], peers });
     const { port } = await front.listen({ port: 0, host: '127.0.0.1' }, ORIGIN);
     const clients: RawClient[] = [];
