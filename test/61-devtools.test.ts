@@ -161,7 +161,7 @@ test('a viewer sees who is there, and makes another one read-only', async (t) =>
   await rows.nth(1).getByRole('button', { name: 'read-only' }).click();
   const strip = guest.page.locator('#slipstream-status');
   await strip.getByText(/ · observe/).waitFor();
-  assert.equal(await guest.evaluate('1 + 1').catch(() => 'refused'), 'refused');
+  assert.equal(await guest.evaluate('1 + 1', 2000).catch(() => 'refused'), 'refused');
   await rows.nth(1).getByRole('button', { name: 'full' }).click();
   await strip.getByText(/ · full/).waitFor();
   assert.deepEqual(boss.consoleErrors(), []);

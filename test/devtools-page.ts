@@ -196,8 +196,8 @@ export class DevtoolsPage {
     return values;
   }
 
-  /** Types an expression into the console and returns what it answers, as shown. */
-  async evaluate(expression: string): Promise<string> {
+  /** Types an expression into the console; what it answers, as shown. Rejects when nothing is shown in time. */
+  async evaluate(expression: string, timeoutMs = PATIENCE_MS): Promise<string> {
     await this.#showConsole();
     const results = this.page.locator('.console-user-command-result');
     const before = await results.count();
@@ -205,7 +205,7 @@ export class DevtoolsPage {
     await this.page.keyboard.insertText(expression);
     await this.page.keyboard.press('Enter');
     const result = results.nth(before);
-    await result.waitFor();
+    await result.waitFor({ timeout: timeoutMs });
     return ((await result.innerText()) ?? '').trim();
   }
 
