@@ -34,6 +34,11 @@ export class Inbox<T> {
     return new Promise((resolve) => this.#waiting.push({ accept, resolve }));
   }
 
+  /** Forgets what nobody took yet. */
+  clear(): void {
+    this.#values.length = 0;
+  }
+
   /** What nobody took yet. */
   get rest(): readonly T[] {
     return this.#values;

@@ -36,6 +36,7 @@ interface Handshakes {
 const handshakes = (): Handshakes => process.getBuiltinModule('node:http2') as unknown as Handshakes;
 const FLAG_END_STREAM = 0x1;
 /** RFC 9113 7. */
+const PROTOCOL_ERROR = 0x1;
 const ENHANCE_YOUR_CALM = 0xb;
 
 /** See the file head. */
@@ -82,10 +83,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   }
 
   #listen(session: http2.ServerHttp2Session): void {
-    // Never while nghttp2 reads a frame, whoever asks for it, node itself too: with a frame of a wrong size behind it
-    // nghttp2 would end the whole process.
-    const destroy = session.destroy.bind(session);
-    session.destroy = (error, code) => void setImmediate(destroy, error, code);
+    this.#destroyGently(session);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('stream', (stream: http2.ServerHttp2Stream, ...rest: unknown[]) => {
       // Untyped: the fields as they came are the fourth argument.
@@ -99,6 +97,27 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
     session.on('close', () => this.#closed());
     // After some errors of the session only its socket says that it is over.
     this.#socket.on('close', () => this.#closed());
+  }
+
+  /** Whoever asks for it, node itself too. */
+  #destroyGently(session: http2.ServerHttp2Session): void {
+    const destroy = session.destroy.bind(session);
+    const leave = (error: Error, code?: number): void => {
+      this.#socket.destroy();
+      setImmediate(destroy, error, code);
+    };
+    const perform = (error?: Error, code?: number): void => {
+      if (!(error instanceof Error) || session.destroyed) {
+        destroy(error, code);
+        return;
+      }
+      // Node keeps a session for ever that fails when its client is gone, unless its socket goes first. Before that the
+      // client hears why: a further word of ours has nghttp2 send its own, which is right and stands in line.
+      session.goaway(code ?? PROTOCOL_ERROR);
+      setImmediate(() => setImmediate(leave, error, code));
+    };
+    // Never while nghttp2 reads a frame: with a frame of a wrong size behind it nghttp2 would end the whole process.
+    session.destroy = (error?: Error, code?: number) => void setImmediate(perform, error, code);
   }
 
   #stream(stream: http2.ServerHttp2Stream, flags: number, raw: string[]): void {
