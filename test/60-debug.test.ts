@@ -245,6 +245,28 @@ for (const [role, title] of [['session', 'session proxy'], ['app', 'debuggee']] 
   });
 }
 
+test('viewers hear at once that the program is gone, and what it printed last', async (t) => {
+  const host = await hosted(t);
+  await get(`${host.url}shop/debug/`);
+  const viewers = [new PollViewer(`${host.url}shop/debug/`), new PollViewer(`${host.url}shop/debug/`)];
+  for (const viewer of viewers) await viewer.open();
+  t.after(() => Promise.all(viewers.map((viewer) => viewer.vanish())));
+  await viewers[0]!.send('Runtime.evaluate', {
+    expression: "setTimeout(() => { throw new Error('out of <cheese>'); }, 50)",
+  });
+  const ends = await Promise.all(viewers.map((viewer) => {
+    return viewer.event((message) => message.method === 'Inspector.detached');
+  }));
+  for (const { params } of ends) {
+    assert.match(String(params?.['stderr']), /Error: out of <cheese>\n {4}at /);
+    assert.doesNotMatch(String(params?.['stderr']), /Waiting for the debugger/);
+  }
+  await until('the debugging is over', async () => {
+    const { text } = await get(`${host.url}shop/debug/?kill`);
+    return text === 'The debugger for the application is not running.' ? true : undefined;
+  });
+});
+
 test('?kill ends a debuggee that stands at a breakpoint with a request open', async (t) => {
   const host = await hosted(t);
   const { viewer, pending } = await stopAtGreeting(host);

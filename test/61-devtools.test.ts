@@ -125,6 +125,12 @@ test('a page follows its program into the next session after a changed file, and
   assert.match(await devtools.page.title(), /^⏸ shop/);
   await devtools.resume();
   assert.equal((await hanging).text, 'hi');
+  await devtools.evaluate("void setTimeout(() => { throw new Error('out of cheese'); }, 300)");
+  const lastWords = devtools.page.locator('#slipstream-last-words');
+  await lastWords.getByText('Error: out of cheese').waitFor();
+  assert.match((await strip.textContent()) ?? '', /^over/);
+  await lastWords.getByText('close').click();
+  assert.equal(await lastWords.count(), 0);
 });
 
 test('where a WebSocket works it carries everything, and its end shows nowhere', async (t) => {
@@ -172,8 +178,10 @@ test('a heap snapshot, which a worker thread of the page reads, works in its san
   t.after(() => devtools.page.context().close());
   await devtools.open(`${host.url}hello/debug/`);
   await devtools.showPanel('heap-profiler');
-  const kinds = await devtools.page.locator('.profile-launcher-view-content [type=radio]').count();
-  assert.equal(kinds, 3, 'snapshot, timeline, sampling; nothing about elements of pages');
+  const kinds = devtools.page.locator('.profile-launcher-view-content [type=radio]');
+  // The panel is there a moment before what it offers.
+  await kinds.first().waitFor();
+  assert.equal(await kinds.count(), 3, 'snapshot, timeline, sampling; nothing about elements of pages');
   await devtools.takeHeapSnapshot();
   assert.deepEqual(devtools.consoleErrors(), []);
 });

@@ -15,6 +15,10 @@ const LIST_STYLE = `
 const BUTTON_STYLE = `
   font: inherit; color: inherit; background: none; border: 0; padding: 0; margin-left: 8px;
   text-decoration: underline; cursor: pointer`;
+const LAST_WORDS_STYLE = `
+  position: fixed; left: 0; right: 0; bottom: 20px; z-index: 10000; max-height: 40%; overflow: auto; margin: 0;
+  padding: 6px 8px; box-sizing: border-box; white-space: pre-wrap; overflow-wrap: anywhere; user-select: text;
+  font: 11px/16px ui-monospace, monospace; color: #fff; background: #3c4043; border-top: 2px solid #b3261e`;
 const CALM_COLOUR = '#3c4043';
 const AWAY_COLOUR = '#b3261e';
 const OPEN_COLOUR = '#b06000';
@@ -87,6 +91,19 @@ export class StatusStrip {
   see(seen: SessionSeen): void {
     this.#seen = seen;
     this.#render();
+  }
+
+  /** What the program printed last on stderr, now that it is gone. */
+  tellLastWords(stderr: string): void {
+    if (stderr.trim() === '') return;
+    const lines = document.createElement('pre');
+    lines.id = 'slipstream-last-words';
+    lines.style.cssText = LAST_WORDS_STYLE;
+    lines.textContent = `Last lines of stderr\n\n${stderr.trimEnd()}`;
+    lines.prepend(button('close', 'Hides these lines', () => lines.remove()));
+    (lines.firstElementChild as HTMLElement).style.float = 'right';
+    document.body.append(lines);
+    lines.scrollTop = lines.scrollHeight;
   }
 
   #render(): void {

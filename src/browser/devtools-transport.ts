@@ -48,6 +48,7 @@ export class PollTransport implements ConnectionTransport {
       onReach: (isReached) => strip.show(isReached ? 'connected' : 'away'),
       onMessage: (message) => {
         title.hear(message);
+        if (message.method === 'Inspector.detached') strip.tellLastWords(String(message.params?.['stderr'] ?? ''));
         if (message.method === 'Slipstream.changed') strip.see(message.params as unknown as SessionSeen);
         // V8 announces the text before a live edit as one more script: DevTools would show it in place of the new one.
         else if (message.params?.['isLiveEdit'] === true) return;

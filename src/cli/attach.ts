@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { HostError } from '../base/host-error.ts';
 import { attach as openAddress } from '../debug/attach.ts';
 import { parseWords } from './options.ts';
+import { printable } from './text-table.ts';
 
 /** Shown by `--help`. */
 export const ATTACH_HELP = `Usage: slipstream attach <url> [--port PORT]
@@ -36,7 +37,7 @@ export async function attach(words: string[]): Promise<void> {
     url,
     port,
     clock: systemClock,
-    onEvent: (text) => process.stdout.write(`${text}\n`),
+    onEvent: (text) => process.stdout.write(`${text.split('\n').map(printable).join('\n')}\n`),
   });
   process.stdout.write(`Debugger listening on ${address.socketUrl}\n`);
   const stop = (): void => void address.close().then(() => process.exit(0));

@@ -362,6 +362,7 @@ export class AppSession {
     void debuggee.exited.then(({ code, signal, stderrTail }) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
       const message = `app "${this.#app}" ended with ${how} before its debugger was there`;
+      if (run.debuggee === debuggee && !run.isCancelled) run.proxy?.hearLastWords(stderrTail);
       // Other processes may have taken over; the proxy ends when the last one is gone.
       if (run.start.live !== undefined && this.#state.kind === 'debug') return;
       if (run.debuggee === debuggee) this.#lost(run, 'APP_EXITED', message, stderrTail);

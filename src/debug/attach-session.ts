@@ -115,6 +115,9 @@ export class AttachSession {
     if (id !== undefined && id < 0) {
       this.#own.get(id)?.((message['result'] ?? {}) as Record<string, unknown>);
       this.#own.delete(id);
+    } else if (message.method === 'Inspector.detached') {
+      const { stderr } = message.params ?? {};
+      if (typeof stderr === 'string') this.#options.onEvent(`last lines of stderr:\n${stderr.trimEnd()}`);
     } else if (message.method === 'Target.attachedToTarget') {
       this.#attached(message.params ?? {});
     } else if (sessionId !== undefined && sessionId === this.#session) {

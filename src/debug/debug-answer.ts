@@ -4,6 +4,7 @@
 import { escapeHtml } from '../base/html.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import type { Answer, AskedRequest, Decision } from '../wire/front-messages.ts';
+import { lastWordsOf } from './last-words.ts';
 
 /** The answer to `?kill` that ended something. */
 export const KILLED_TEXT = 'The debugger and debugee processes have been killed.';
@@ -12,8 +13,6 @@ export const NOT_RUNNING_TEXT = 'The debugger for the application is not running
 /** The answer to a bare word that is no command. */
 export const UNKNOWN_COMMAND_TEXT =
   'Unrecognized debugging command. Supported commands are ?debug (default), ?brk, and ?kill.';
-
-const TAIL_CHARACTERS_MAX = 16_384;
 
 /** As error pages of the front look. */
 const STYLE =
@@ -89,9 +88,7 @@ export function failurePage(
   const code = error instanceof HostError ? error.code : 'DEBUGGEE_UNREACHABLE';
   const status = code === 'DEBUGGER_PORTS_EXHAUSTED' || code === 'APP_STOPPED' ? 503 : 500;
   const message = messageOf(error);
-  // Of the inspector, not of the program.
-  const said = stderrTail.replace(/^Waiting for the debugger to disconnect\.\.\.\n?/gm, '');
-  const tail = said.slice(-TAIL_CHARACTERS_MAX);
+  const tail = lastWordsOf(stderrTail);
   if (wantsJson(request)) {
     const body = `${JSON.stringify({ code, message, stderr: tail })}\n`;
     return answerWith(status, body, 'application/json');

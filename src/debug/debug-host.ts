@@ -24,6 +24,8 @@ export interface SessionProxyProcess {
   /** It serves `<app>/debug/`. */
   ready: Promise<void>;
   exited: Promise<void>;
+  /** The debuggee is gone by itself: what it printed last on stderr, for the viewers. {@link kill} follows. */
+  hearLastWords(stderr: string): void;
   kill(): Promise<void>;
 }
 

@@ -66,6 +66,8 @@ class FakeHost implements DebuggerHost {
 
   /** Apps whose requests are led elsewhere, one entry a change. */
   readonly scopes: string[] = [];
+  /** What viewers were told of ends. */
+  lastWords: string[] = [];
   settings: ReturnType<DebuggerHost['settingsOf']> = { scope: 'everyone', start: 'restart' };
   isServing = false;
 
@@ -125,7 +127,8 @@ class FakeHost implements DebuggerHost {
   startSessionProxy(): ReturnType<DebuggerHost['startSessionProxy']> {
     const { process, exited, kill } = this.#make('proxy', () => {});
     const ready = this.options.proxyReady ?? Promise.resolve();
-    return Promise.resolve({ pid: process.pid, ready, exited: exited.then(() => {}), kill });
+    const hearLastWords = (stderr: string): void => void this.lastWords.push(stderr);
+    return Promise.resolve({ pid: process.pid, ready, exited: exited.then(() => {}), hearLastWords, kill });
   }
 
   alive(): string[] {
@@ -441,13 +444,14 @@ test('when one of the two ends, the other is ended and the next opener starts af
   for (const kind of ['debuggee', 'proxy']) {
     await made.ask('/x/', request('/x/debug/'));
     const { processes } = host;
-    processes.findLast((process) => process.kind === kind)!.exit();
+    processes.findLast((process) => process.kind === kind)!.exit(`last words of the ${kind}`);
     // A kill that comes meanwhile waits for the end.
     await new Promise((resolve) => setImmediate(resolve));
     await made.ask('/x/', request('/x/debug/?kill'));
     assert.deepEqual(host.alive(), []);
   }
   assert.equal(host.starts.length, 2);
+  assert.deepEqual(host.lastWords, ['last words of the debuggee'], 'who was killed has none');
 });
 
 test('a debuggee that ends at its start is explained, escaped, and as JSON when asked', async () => {

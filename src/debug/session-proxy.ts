@@ -28,9 +28,11 @@ import {
 } from './poll-answer.ts';
 import { PollTransport, VIEWERS_MAX, type Viewer, type ViewerEvents } from './poll-transport.ts';
 import type { ProgramIds } from './debuggee.ts';
+import { LastWords } from './last-words.ts';
 import { People } from './people.ts';
 import { Programs } from './programs.ts';
 import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
+import { nameBelow } from './proxy-paths.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
 import { createSourceFiles, readAsUser, type SourceFiles } from './source-file.ts';
 import { UI_POLICY, type UiFiles } from './ui-files.ts';
@@ -74,6 +76,8 @@ export interface SessionProxyOptions {
   uiFiles: UiFiles;
   /** True for a person at this machine who came through no proxy. */
   isLocal(request: IncomingMessage): boolean;
+  /** How long a session that ended by itself waits for {@link SessionProxy.hearLastWords}, in ms. Default 0. */
+  lastWordsWaitMs?: number;
   /** Told how the session stands, whenever that changed. */
   onReport?(report: SessionReport): void;
   clock: Clock;
@@ -90,8 +94,12 @@ export interface SessionProxy {
   readonly ready: Promise<void>;
   /** The debuggee is gone or the session was closed; why. Viewers still fetch what is left. */
   readonly ended: Promise<string>;
+  /** The session is over, and the last viewer has heard so. */
+  readonly told: Promise<void>;
   /** A process of the app that came later. */
   add(process: ProgramIds): void;
+  /** What the debuggee, which is gone, printed last on stderr. */
+  hearLastWords(stderr: string): void;
   /** Lets the debuggee go; viewers hear of it. */
   close(): void;
 }
@@ -104,6 +112,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
 class Session implements SessionProxy {
   readonly ready: Promise<void>;
   readonly ended: Promise<string>;
+  readonly told: Promise<void>;
   #options: SessionProxyOptions;
   #programs: Programs;
   #transport: PollTransport;
@@ -117,6 +126,8 @@ class Session implements SessionProxy {
   #visitors = new Map<string, Visitor>();
   #farewell: PollError | null = null;
   #isReportDue = false;
+  #lastWords: LastWords;
+  #tellTold: () => void = () => {};
   #sockets = new WebSocketServer({ noServer: true, maxPayload: SEND_BYTES_MAX, perMessageDeflate: false });
 
   constructor(options: SessionProxyOptions) {
@@ -164,7 +175,13 @@ class Session implements SessionProxy {
     });
     // Whoever waits for it hears of it; `ended` says it too.
     this.ready.catch(() => {});
-    this.ended = this.#programs.ended.then((reason) => this.#end(reason));
+    this.#lastWords = new LastWords(clock);
+    this.told = new Promise((resolve) => (this.#tellTold = resolve));
+    this.ended = this.#programs.ended.then(async (reason) => {
+      // From now on nobody comes in.
+      this.#farewell = { code: 'DEBUGGER_NOT_RUNNING', message: `the debugging session is over: ${reason}` };
+      return this.#end(reason, await this.#lastWords.wait(options.lastWordsWaitMs ?? 0));
+    });
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -172,7 +189,7 @@ class Session implements SessionProxy {
     const target = request.url ?? '/';
     const mark = target.indexOf('?');
     const path = mark === -1 ? target : target.slice(0, mark);
-    const name = this.#nameBelow(path);
+    const name = nameBelow(path, this.#options.basePaths);
     const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
     if (name === null) {
       sendError(response, 404, invalid('this is no path of the debugger'));
@@ -187,7 +204,7 @@ class Session implements SessionProxy {
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = new URL(request.url ?? '/', 'http://proxy');
-    const name = this.#nameBelow(target.pathname) ?? '';
+    const name = nameBelow(target.pathname, this.#options.basePaths) ?? '';
     const { origin, host } = request.headers;
     socket.on('error', () => socket.destroy());
     const path = name.slice('cdp/'.length);
@@ -210,24 +227,14 @@ class Session implements SessionProxy {
     this.#programs.add(process);
   }
 
-  close(): void {
-    if (this.#options.isLive) this.#programs.closeInspectors();
-    this.#programs.close('the session was closed');
+  hearLastWords(stderr: string): void {
+    this.#lastWords.hear(stderr);
   }
 
-  /** What follows the base path, or null. Prefixes are compared without regard to case, as routes are. */
-  #nameBelow(path: string): string | null {
-    const lower = path.toLowerCase();
-    for (const base of this.#options.basePaths) {
-      if (lower.startsWith(base.toLowerCase())) return path.slice(base.length);
-    }
-    const plain = decoded(path);
-    if (plain === null) return null;
-    for (const base of this.#options.basePaths) {
-      const plainBase = decoded(base) ?? base;
-      if (plain.toLowerCase().startsWith(plainBase.toLowerCase())) return plain.slice(plainBase.length);
-    }
-    return null;
+  close(): void {
+    this.#lastWords.close();
+    if (this.#options.isLive) this.#programs.closeInspectors();
+    this.#programs.close('the session was closed');
   }
 
   async #answer(
@@ -365,6 +372,7 @@ class Session implements SessionProxy {
         this.#visitors.delete(viewer.id);
         this.#audit.write({ event: 'left', app, who, text: reason });
         session.close();
+        this.#checkTold();
       },
     };
   }
@@ -413,20 +421,15 @@ class Session implements SessionProxy {
     for (const { target } of this.#programs.targets()) yield* target.replay.scripts();
   }
 
-  #end(reason: string): string {
-    this.#farewell = { code: 'DEBUGGER_NOT_RUNNING', message: `the debugging session is over: ${reason}` };
-    for (const session of this.#sessions) session.ended(reason);
-    this.#reportSoon();
-    this.#transport.finish(this.#farewell);
-    return reason;
+  #checkTold(): void {
+    if (this.#farewell !== null && this.#sessions.size === 0) this.#tellTold();
   }
-}
 
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Malformed escapes match no path of ours.
-    return null;
+  #end(reason: string, stderr: string): string {
+    for (const session of this.#sessions) session.ended(reason, stderr);
+    this.#reportSoon();
+    this.#transport.finish(this.#farewell!);
+    this.#checkTold();
+    return reason;
   }
 }

@@ -94,10 +94,10 @@ export class VirtualSession {
     }
   }
 
-  /** The session is over: all targets are gone. */
-  ended(reason: string): void {
+  /** The session is over: all targets are gone. `stderr`: what the program printed last. */
+  ended(reason: string, stderr = ''): void {
     for (const { listed } of [...this.#children.values()].reverse()) this.#detach(listed.sessionId, listed.parent);
-    this.#sendEvent('Inspector.detached', { reason });
+    this.#sendEvent('Inspector.detached', { reason, ...(stderr === '' ? {} : { stderr }) });
   }
 
   /** The viewer left. V8 does not hear of it. */

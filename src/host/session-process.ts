@@ -24,6 +24,8 @@ export interface SessionProcess {
   /** It serves `<app>/debug/`. */
   ready: Promise<void>;
   exited: Promise<void>;
+  /** See debug-host.ts. */
+  hearLastWords(stderr: string): void;
   kill(): Promise<void>;
 }
 
@@ -122,7 +124,7 @@ export class SessionProcesses {
     const proxy: Proxy = {
       pid,
       exited: found.closed,
-      send: (message) => message.kind === 'add' && found.send(message),
+      send: (message) => (message.kind === 'add' || message.kind === 'last-words') && found.send(message),
       end: () => found.send({ kind: 'end' }),
       killNow: () => found.isOpen && killed(pid),
     };
@@ -190,14 +192,15 @@ export class SessionProcesses {
   #run(
     proxy: Proxy,
     { id, expected, group, appPath }: Pick<Running, 'expected' | 'group'> & { id: string; appPath: string },
-  ): Pick<SessionProcess, 'exited' | 'kill'> {
+  ): Pick<SessionProcess, 'exited' | 'hearLastWords' | 'kill'> {
     this.#running.set(id, { group, expected, proxy, ready: () => {}, kept: () => {} });
     const exited = proxy.exited.then(() => {
       this.#running.delete(id);
       this.#options.forget(id);
       this.#options.onReport(appPath, null);
     });
-    return { exited, kill: () => this.#kill(proxy, id) };
+    const hearLastWords = (stderr: string): void => void proxy.send({ kind: 'last-words', stderr });
+    return { exited, hearLastWords, kill: () => this.#kill(proxy, id) };
   }
 
   /** A process that belongs to the session of the group, if there is one. */

@@ -36,7 +36,7 @@ async function made(t: TestContext): Promise<Made> {
   const path = adoptionSocket(join(folder, 'front-0.sock'), process.pid)!;
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
-  const keeper = new SessionKeeper({ path, output: [], onAddition: () => {}, onEnd: end, log });
+  const keeper = new SessionKeeper({ path, output: [], onWord: () => {}, onEnd: end, log });
   const session: AdoptableSession = {
     root: '/srv/apps',
     appPath: '/shop/',

@@ -12,7 +12,7 @@ import { readJsonLines, sendJsonLine } from '../base/json-lines.ts';
 import { killGroupOf } from '../base/process-identity.ts';
 import type { Log } from '../base/log.ts';
 import type { AdoptableSession, AdoptAnswer, AdoptAsk, AdoptedWord, SessionOutput } from '../wire/adoption-messages.ts';
-import type { SessionAddition, SessionReport } from '../wire/session-messages.ts';
+import type { SessionAddition, SessionLastWords, SessionReport } from '../wire/session-messages.ts';
 
 /** Characters of output that are kept while nobody reads them; then the oldest go. */
 const KEPT_OUTPUT_MAX = 262_144;
@@ -31,7 +31,7 @@ export interface SessionKeeperOptions {
   /** Descriptors of the debuggee's stdout and stderr, to be read once the host is gone. */
   output: readonly number[];
   /** A host sends what the first one sends over IPC. */
-  onAddition(addition: SessionAddition): void;
+  onWord(word: SessionAddition | SessionLastWords): void;
   /** The session is to end now. */
   onEnd(): void;
   log: Log;
@@ -129,7 +129,7 @@ export class SessionKeeper {
   #hear(socket: net.Socket, message: AdoptAsk | AdoptedWord): void {
     if (message.kind === 'adopt') return this.#adopt(socket, message);
     if (this.#holder.kind !== 'adopted' || this.#holder.socket !== socket) return;
-    if (message.kind === 'add') this.#options.onAddition(message);
+    if (message.kind === 'add' || message.kind === 'last-words') this.#options.onWord(message);
     else if (message.kind === 'ping') sendJsonLine(socket, { kind: 'pong' });
     else if (message.kind === 'end') this.#endAll();
   }

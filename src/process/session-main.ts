@@ -14,13 +14,17 @@ import { createUiFiles } from '../debug/ui-files.ts';
 import { adoptionSocket } from '../wire/adoption-messages.ts';
 import { childrenFolder } from '../wire/debug-children.ts';
 import type {
-  HostToSession, SessionAddition, SessionKeep, SessionOptions, SessionToHost,
+  HostToSession, SessionAddition, SessionKeep, SessionLastWords, SessionOptions, SessionToHost,
 } from '../wire/session-messages.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
 /** Viewers fetch what is left for them before the process ends. */
 const FAREWELL_MS = 1500;
 const CLOSING_MS = 100;
+/** The host knows within that time what the debuggee printed last. */
+const LAST_WORDS_WAIT_MS = 600;
+/** Less than the host waits for the end of this process. */
+const TELLING_MS = 900;
 /** Behind stdin, stdout, stderr and IPC: the output of the debuggee. */
 const OUTPUT_DESCRIPTORS = [4, 5];
 
@@ -52,6 +56,7 @@ async function main(): Promise<void> {
     uiFiles: createUiFiles(options.uiFolder),
     others: options.others.map(({ pid, port }) => ({ pid, inspector: { kind: 'port', port } })),
     isLocal: isLocalRequest,
+    lastWordsWaitMs: LAST_WORDS_WAIT_MS,
     childrenFolder: options.isLive ? undefined : childrenFolderOf(options.pid),
     onReport(report) {
       keeper?.report(report);
@@ -60,20 +65,29 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
   });
+  let isTelling = false;
   const close = (): void => {
     proxy.close();
     // Held polls hear of it before the process is gone.
-    setTimeout(() => process.exit(0), CLOSING_MS);
+    setTimeout(() => isTelling || process.exit(0), CLOSING_MS);
+  };
+  /** The debuggee went by itself: all viewers hear its last words, however slow their line. */
+  const tell = ({ stderr }: SessionLastWords): void => {
+    isTelling = true;
+    proxy.hearLastWords(stderr);
+    void proxy.ended.then(() => setTimeout(() => process.exit(0), TELLING_MS));
+    void proxy.told.then(() => setTimeout(() => process.exit(0), CLOSING_MS));
   };
   const add = ({ pid, port }: SessionAddition): void => proxy.add({ pid, inspector: { kind: 'port', port } });
   const path = adoptionSocket(firstLinkSocket(), process.pid);
   const output = options.hasOutput ? OUTPUT_DESCRIPTORS : [];
-  const keeper = path === undefined ? null : new SessionKeeper({ path, output, onAddition: add, onEnd: close, log });
+  const hear = (word: SessionAddition | SessionLastWords): void => (word.kind === 'add' ? add(word) : tell(word));
+  const keeper = path === undefined ? null : new SessionKeeper({ path, output, onWord: hear, onEnd: close, log });
   process.on('SIGTERM', close);
   process.on('message', (message: HostToSession) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
-    else if (message.kind === 'add') add(message);
-    else void keep(keeper, message, log);
+    else if (message.kind === 'keep') void keep(keeper, message, log);
+    else hear(message);
   });
   process.on('disconnect', () => keeper?.lost());
   process.on('exit', () => keeper?.end());

@@ -8,7 +8,7 @@
 
 import { dirname, join } from 'node:path';
 import type { InspectorAddress } from './inspector-messages.ts';
-import type { SessionAddition, SessionReport } from './session-messages.ts';
+import type { SessionAddition, SessionLastWords, SessionReport } from './session-messages.ts';
 
 /** Where the proxy with this pid listens; undefined where links are no files. */
 export function adoptionSocket(linkSocket: string, pid: number): string | undefined {
@@ -44,7 +44,7 @@ export interface AdoptAsk {
 }
 
 /** What the host that has it says. `end`: debuggee and proxy go. */
-export type AdoptedWord = SessionAddition | { kind: 'ping' } | { kind: 'end' };
+export type AdoptedWord = SessionAddition | SessionLastWords | { kind: 'ping' } | { kind: 'end' };
 
 export type AdoptAnswer =
   | { kind: 'adopted'; session: AdoptableSession; report: SessionReport | null }

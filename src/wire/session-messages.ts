@@ -59,6 +59,12 @@ export interface SessionAddition {
   port: number;
 }
 
+/** Host -> session proxy: the debuggee is gone by itself; what it printed last. */
+export interface SessionLastWords {
+  kind: 'last-words';
+  stderr: string;
+}
+
 /** Host -> session proxy: the session is to outlive the host. It answers {@link SessionKept}. */
 export interface SessionKeep {
   kind: 'keep';
@@ -71,7 +77,7 @@ export interface SessionKept {
 }
 
 /** Host -> session proxy; `ping` is answered with `pong` (host/heartbeat.ts). */
-export type HostToSession = SessionAddition | SessionKeep | { kind: 'ping' };
+export type HostToSession = SessionAddition | SessionLastWords | SessionKeep | { kind: 'ping' };
 export type SessionToHost = SessionReport | SessionKept | { kind: 'pong' };
 
 /** A program that stands. */
