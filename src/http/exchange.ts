@@ -74,7 +74,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     return this.#state;
   }
 
-  /** A person at this machine, D8. */
+  /** A person at this machine (docs/ARCHITECTURE.md, Access). */
   get #isLocal(): boolean {
     return this.#context.localClients.isLocal(this.#head, this.#client.origin);
   }

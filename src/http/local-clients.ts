@@ -1,4 +1,4 @@
-// Which requests come from a person at this machine (D8), and which proxies on it may name a user. A client on loopback
+// Which requests come from a person at this machine, and which proxies on it may name a user. A client on loopback
 // may be a program of somebody else, or a proxy that says nothing of its clients and has a user of its own: it counts
 // only with a socket of the host's user or of root, as the kernel tells on Linux. Where no kernel tells, loopback is
 // enough, unless we run programs of other users ourselves.
