@@ -72,6 +72,9 @@ export class AppProcess {
   readonly spawned: Promise<void>;
   /** Resolves when nothing of the process is left. Never rejects. */
   readonly exited: Promise<ExitReport>;
+  /** Resolves when it listens for the first time; of one that never does, never. */
+  readonly listened: Promise<void>;
+  #tellListened!: () => void;
   #options: ProcessOptions;
   #state: ProcessState = { kind: 'starting' };
   #child: ChildLike | undefined;
@@ -88,6 +91,7 @@ export class AppProcess {
     this.inspector = new LiveInspector(options.clock);
     this.#startedAtMs = options.clock.now();
     this.command = commandOf(options);
+    this.listened = new Promise((resolve) => (this.#tellListened = resolve));
     this.spawned = this.#spawn();
     this.spawned.catch(() => {}); // Also told by `exited`; not everybody awaits both.
     this.exited = this.#awaitExit();
@@ -169,7 +173,10 @@ export class AppProcess {
     const from = this.#state;
     const [state, effects] = stepProcess(from, event);
     this.#state = state;
-    if (state.kind === 'ready') this.#readyAtMs ??= this.#options.clock.now();
+    if (state.kind === 'ready') {
+      this.#readyAtMs ??= this.#options.clock.now();
+      this.#tellListened();
+    }
     for (const effect of effects) this.#run(effect);
     if (state === from) return;
     const change = { process: this.id, pid: this.pid, from: from.kind, on: event, to: state.kind };

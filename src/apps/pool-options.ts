@@ -17,6 +17,8 @@ export interface Debuggee {
   readonly process: string;
   /** Resolves when nothing of it is left. Never rejects. */
   readonly exited: Promise<ExitReport>;
+  /** Resolves when it listens for the first time; of one that never does, never. */
+  readonly listened: Promise<void>;
   /** SIGTERM, then SIGKILL to its group after 500 ms. Resolves when it is gone. */
   kill(): Promise<void>;
   /** What another host needs to take it over; undefined: it cannot. */
@@ -103,6 +105,7 @@ export function debuggeeOf(process: AppProcess, pid: number, stamp?: Promise<str
     },
     process: process.id,
     exited: process.exited,
+    listened: process.listened,
     kill: () => process.stop(DEBUGGEE_KILL_AFTER_MS),
   };
 }

@@ -24,7 +24,7 @@ export interface AppSessionOptions {
   connectRetries?: number;
   /** Longest pause between two tries, in ms. Default 250. */
   connectRetryDelayMs?: number;
-  /** How long a program is looked at before its page is given, in ms. Default 200. */
+  /** How long a program that does not listen yet is looked at before its page is given, in ms. Default 200. */
   firstStepsMs?: number;
   clock: Clock;
   log: Log;
@@ -336,12 +336,12 @@ export class AppSession {
 
   /**
    * A program that fails at once ends while its page is on the way, and nobody would serve what the page
-   * consists of. So the page waits a moment, and says why instead.
+   * consists of. So the page waits until it listens, or a moment, and says why instead.
    */
   async #watchFirstSteps({ start, isCancelled }: Run, debuggee: Debuggee): Promise<void> {
     const { clock, firstStepsMs = FIRST_STEPS_MS } = this.#options;
     if (isCancelled || this.#failure !== null || start.breakAtStart || start.live !== undefined) return;
-    await Promise.race([debuggee.exited, pause(firstStepsMs, clock)]);
+    await Promise.race([debuggee.exited, debuggee.listened, pause(firstStepsMs, clock)]);
   }
 
   async #startNew(run: Run): Promise<Found | null> {

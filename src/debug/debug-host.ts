@@ -7,6 +7,8 @@ import type { DebugScope } from './debug-state.ts';
 export interface Debuggee {
   pid: number;
   exited: Promise<{ code: number | null; signal: string | null; stderrTail: string }>;
+  /** Its server listens, for the first time; of one that never does, never. */
+  listened: Promise<void>;
   /** Ends it, also when it stands at a breakpoint; resolves when it is gone. */
   kill(): Promise<void>;
 }

@@ -40,6 +40,8 @@ interface FakeProcess {
 interface Options {
   /** The debuggee's inspector never answers. */
   isDeaf?: boolean;
+  /** The debuggee listens when this settles; default never. */
+  listened?: Promise<void>;
   /** The debuggee ends at once with these words. */
   dyingWords?: string;
   /** The proxy serves only when this settles. */
@@ -110,7 +112,7 @@ class FakeHost implements DebuggerHost {
     const { process, exited, kill } = this.#make('debuggee', () => inspector?.close());
     if (this.options.dyingWords !== undefined) process.exit(this.options.dyingWords);
     const ended = exited.then((stderrTail) => ({ code: 1, signal: null, stderrTail }));
-    return { pid: process.pid, exited: ended, kill };
+    return { pid: process.pid, exited: ended, listened: this.options.listened ?? new Promise(() => {}), kill };
   }
 
   async openInspector(): ReturnType<DebuggerHost['openInspector']> {
@@ -121,7 +123,8 @@ class FakeHost implements DebuggerHost {
     cleanups.push(() => process.exit());
     const ended = exited.then((stderrTail) => ({ code: 1, signal: null, stderrTail }));
     const { port } = inspector.address() as AddressInfo;
-    return { pid: process.pid, exited: ended, kill: () => Promise.resolve(), port, others: [] };
+    const kill = (): Promise<void> => Promise.resolve();
+    return { pid: process.pid, exited: ended, listened: Promise.resolve(), kill, port, others: [] };
   }
 
   startSessionProxy(): ReturnType<DebuggerHost['startSessionProxy']> {
@@ -480,6 +483,17 @@ test('a debuggee that ends in its first steps is explained, though its debugger 
   assert.equal(page.status, 500);
   assert.match(page.body, /APP_EXITED/);
   assert.deepEqual(host.alive(), []);
+});
+
+test('the page of a program that listens does not wait to see whether it fails', async () => {
+  let listens!: () => void;
+  const listened = new Promise<void>((resolve) => (listens = resolve));
+  const host = new FakeHost({ listened });
+  const made = await makeDebugger(host, undefined, 86_400_000);
+  const asked = made.ask('/x/', request('/x/debug/'));
+  while (!host.processes.some(({ kind }) => kind === 'proxy')) await new Promise((resolve) => setImmediate(resolve));
+  listens();
+  assert.equal((await asked).kind, 'pass');
 });
 
 test('an inspector that does not answer is given up, and the debuggee is ended', async () => {
