@@ -360,7 +360,8 @@ test('an app that keeps crashing is answered with its stderr, and a changed file
   assert.equal(answer.status, 503);
   assert.match(answer.text, /no database/);
   assert.ok(Number(answer.headers['retry-after']) > 5);
-  assert.equal((await ask<Status>(host, 'status')).apps[0]?.state, 'crash-loop');
+  const [looping] = (await ask<Status & { apps: { lastEnd?: string }[] }>(host, 'status')).apps;
+  assert.deepEqual([looping?.state, looping?.lastEnd], ['crash-loop', undefined], 'its failure says it');
   writeFileSync(join(host.root, 'shop', 'server.js'), PID_APP);
   await until('the mended app', async () => ((await get(`${host.url}shop/`)).status === 200 ? true : undefined));
 });

@@ -36,7 +36,8 @@ export function appSnapshots(
       ...(debug === undefined ? {} : { debugger: debug }),
       ...(problem === undefined ? {} : { problem }),
       ...(lastFailure === undefined ? {} : { failure: lastFailure.message }),
-      ...(lastLoss === undefined ? {} : { lastEnd: lastLoss }),
+      // A failure says it already.
+      ...(lastLoss === undefined || lastFailure !== undefined ? {} : { lastEnd: lastLoss }),
     };
   });
 }
