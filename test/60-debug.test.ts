@@ -122,6 +122,42 @@ test('only a navigation starts a debugger and an unknown command is refused', as
   assert.equal(host.processes().length, 1);
 });
 
+test('the segment of the debugger is a setting, in any case; without a debugger its URLs are the app’s', async (t) => {
+  const tells = "require('http').createServer((q, s) => s.end('app ' + q.url)).listen(process.env.PORT);";
+  const host = await hosted(t, {
+    'shop/server.js': APP,
+    'shop/slipstream.yml': 'debuggerPathSegment: Inspect-it\n',
+    'plain/server.js': tells,
+    'plain/slipstream.yml': 'debuggingEnabled: false\n',
+  });
+  for (const path of ['debug', 'debug/', 'debug/?kill', 'server.js/debug/?brk', 'debug/cdp/']) {
+    const got = await get(`${host.url}plain/${path}`);
+    assert.deepEqual([got.status, got.text], [200, `app /plain/${path}`]);
+  }
+  const led = await get(`${host.url}shop/INSPECT-IT?brk`);
+  assert.deepEqual([led.status, led.headers['location']], [301, '/shop/INSPECT-IT/?brk']);
+  assert.equal((JSON.parse((await get(`${host.url}shop/debug/`)).text) as Seen).text, 'hello you', 'the app’s');
+  // Page, files, polls and the end in whichever case: one public port, no socket needed.
+  assert.match((await get(`${host.url}shop/inspect-IT/`)).text, /id="slipstream-page"/);
+  assert.equal((await get(`${host.url}SHOP/iNSPECT-it/devtools-app.js`)).status, 200);
+  const viewer = new PollViewer(`${host.url}shop/INSPECT-it/`);
+  await viewer.open();
+  t.after(() => viewer.vanish());
+  const answer = await viewer.send('Runtime.evaluate', { expression: '6 * 7' });
+  assert.equal((answer as { result: { value: number } }).result.value, 42);
+  assert.match((await get(`${host.url}shop/Inspect-It/?KILL`)).text, /have been killed/);
+});
+
+test('an inspector that does not come is given up after the tries of the app, with the reason', async (t) => {
+  // Its own preload holds the thread up before ours is there.
+  const stuck = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);';
+  const settings = "nodeArgs: ['--require=./stuck.cjs']\ndebuggerRetries: 3\ndebuggerRetryDelayMs: 20\n";
+  const files = { 'shop/server.js': APP, 'shop/stuck.cjs': stuck, 'shop/slipstream.yml': settings };
+  const page = await get(`${(await hosted(t, files)).url}shop/debug/`);
+  assert.equal(page.status, 500);
+  assert.match(page.text, /did not answer on .* after 3 tries, 20 ms apart \(debuggerRetries, debuggerRetryDelayMs\)/);
+});
+
 test('the debugger is closed to whoever is not at this machine', async (t) => {
   const host = await hosted(t);
   const strangers: Record<string, string>[] = [

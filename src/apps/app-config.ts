@@ -110,6 +110,14 @@ export const APP_SETTINGS = {
       'What opening the debugger does: start a debuggee in the place of the processes, or attach to those that run. ' +
       '`?restart` and `?live` choose per session.',
   },
+  debuggerRetries: {
+    type: 'integer', default: 100, min: 1, max: 10_000, unit: 'tries',
+    text: 'How often the inspector of a debuggee is looked for, `debuggerRetryDelayMs` apart. Then a page says so.',
+  },
+  debuggerRetryDelayMs: {
+    type: 'integer', default: 250, min: 1, max: 60_000, unit: 'ms',
+    text: 'Longest pause between two such tries; the first ones follow each other sooner.',
+  },
   env: {
     type: 'map', default: {},
     text: 'Environment variables of the app, over those of the host and of its start script.',

@@ -66,6 +66,7 @@ test('iisnode.yml is over variables of the host, those are over web.config', (t)
   assert.equal(settings['logFilesMax'], 2);
   assert.equal(settings['gracefulShutdownTimeoutMs'], 1);
   assert.equal(settings['startTimeoutMs'], 2500);
+  assert.equal(settings['debuggerRetries'], 10);
   assert.equal(settings['loggingEnabled'], false);
   assert.equal(sources['logFilesMax'], 'IISNODE_maxLogFiles');
 });

@@ -83,9 +83,9 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   nodeprocesscommandline: { type: 'string', isExpanded: true, meaning: commandLine },
   interceptor: { type: 'string', isExpanded: true, meaning: ignored('the app is run directly') },
   maxconcurrentrequestsperprocess: { type: 'uint', meaning: as('concurrencyMax', within(0, 1_000_000)) },
-  // These two are a start time together: see compat.ts.
-  maxnamedpipeconnectionretry: { type: 'uint', meaning: ignored('part of startTimeoutMs') },
-  namedpipeconnectionretrydelay: { type: 'uint', meaning: ignored('part of startTimeoutMs') },
+  // These two are a start time together too: see compat.ts.
+  maxnamedpipeconnectionretry: { type: 'uint', meaning: as('debuggerRetries', within(1, 10_000)) },
+  namedpipeconnectionretrydelay: { type: 'uint', meaning: as('debuggerRetryDelayMs', within(1, 60_000)) },
   maxnamedpipeconnectionpoolsize: { type: 'uint', meaning: ignored(UINT_IGNORED) },
   maxnamedpipepooledconnectionage: { type: 'uint', meaning: ignored(UINT_IGNORED) },
   initialrequestbuffersize: { type: 'uint', meaning: ignored('everything streams') },

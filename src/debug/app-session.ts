@@ -20,10 +20,6 @@ import { admitted, noRequests, requestCookie, RequestLinks, requestsPage } from 
 /** What {@link AppSession} needs. */
 export interface AppSessionOptions {
   host: DebuggerHost;
-  /** How often the inspector is asked before the start is given up. Default 100. */
-  connectRetries?: number;
-  /** Longest pause between two tries, in ms. Default 250. */
-  connectRetryDelayMs?: number;
   /** How long a program that does not listen yet is looked at before its page is given, in ms. Default 200. */
   firstStepsMs?: number;
   clock: Clock;
@@ -303,7 +299,8 @@ export class AppSession {
 
   /** Leaves the reason in `#failure` when it came to nothing. */
   async #startBoth(run: Run): Promise<void> {
-    const { host, clock, connectRetries = 100, connectRetryDelayMs = 250 } = this.#options;
+    const { host, clock } = this.#options;
+    const { retries, retryDelayMs } = host.settingsOf(this.#app);
     const { breakAtStart, scope, live } = run.start;
     const found = live === undefined ? await this.#startNew(run) : await this.#openLive(live);
     if (found === null) return;
@@ -313,8 +310,8 @@ export class AppSession {
     const isGivenUp = (): boolean => run.isCancelled || this.#failure !== null;
     const isThere = await waitForInspector({
       isThere: () => isInspectorThere(inspector),
-      retries: connectRetries,
-      delayMs: connectRetryDelayMs,
+      retries,
+      delayMs: retryDelayMs,
       clock,
       isGivenUp,
     });
@@ -323,7 +320,7 @@ export class AppSession {
       throw new HostError(
         'DEBUGGEE_UNREACHABLE',
         `the inspector of app "${this.#app}" (pid ${debuggee.pid}) did not answer on ${describeAddress(inspector)} ` +
-          `after ${connectRetries} tries`,
+          `after ${retries} tries, ${retryDelayMs} ms apart (debuggerRetries, debuggerRetryDelayMs)`,
       );
     }
     const ids = { inspector, pid: debuggee.pid, breakAtStart, isLive: live !== undefined, scope, others };

@@ -41,6 +41,15 @@ export interface DebuggeeStart {
   isAside: boolean;
 }
 
+/** Settings of an app that are about its debugger. */
+export interface DebugSettings {
+  scope: DebugScope;
+  start: 'restart' | 'live';
+  /** How often the inspector is asked before the start is given up, and the longest pause between two tries, in ms. */
+  retries: number;
+  retryDelayMs: number;
+}
+
 /** What the debugger needs of the host. */
 export interface DebuggerHost {
   /** True while regular processes of the app run. */
@@ -55,7 +64,7 @@ export interface DebuggerHost {
    */
   sessionStarted(app: string, terms: SessionTerms): void;
   /** What the settings of the app say about sessions. */
-  settingsOf(app: string): { scope: DebugScope; start: 'restart' | 'live' };
+  settingsOf(app: string): DebugSettings;
   /** Other requests than before go to a debuggee of the app. */
   scopeChanged(app: string): void;
 }

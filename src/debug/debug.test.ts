@@ -70,7 +70,9 @@ class FakeHost implements DebuggerHost {
   readonly scopes: string[] = [];
   /** What viewers were told of ends. */
   lastWords: string[] = [];
-  settings: ReturnType<DebuggerHost['settingsOf']> = { scope: 'everyone', start: 'restart' };
+  settings: ReturnType<DebuggerHost['settingsOf']> = {
+    scope: 'everyone', start: 'restart', retries: 3, retryDelayMs: 5,
+  };
   isServing = false;
 
   isRunning(): boolean {
@@ -177,8 +179,6 @@ async function makeDebugger(
     auth: 'link',
     auditMask: [],
     portRange: range ?? { start: port, end: port },
-    connectRetries: 3,
-    connectRetryDelayMs: 5,
     firstStepsMs,
     clock: systemClock,
     log: silentLog,
@@ -322,7 +322,7 @@ test('scope mine sets the debuggee apart, and gives its cookie to each opener un
   assert.deepEqual(await made.ask('/x/', request('/x/debug/?everyone')), { kind: 'pass' });
   assert.equal(made.secretOf('/x/'), null);
   await made.ask('/x/', request('/x/debug/?kill'));
-  host.settings = { scope: 'mine', start: 'live' };
+  host.settings = { ...host.settings, scope: 'mine', start: 'live' };
   const cookies = [];
   for (const query of ['?brk', '?everyone', '']) {
     const decision = await made.ask('/x/', request(`/x/debug/${query}`, { encrypted: true }));
@@ -348,7 +348,7 @@ test('scope mine sets the debuggee apart, and gives its cookie to each opener un
 test('start live attaches where a process runs, unless the query says otherwise', async () => {
   const host = new FakeHost();
   const made = await makeDebugger(host);
-  host.settings = { scope: 'everyone', start: 'live' };
+  host.settings = { ...host.settings, scope: 'everyone', start: 'live' };
   const startedBy = async (query: string): Promise<string> => {
     const before = host.starts.length;
     assert.equal((await made.ask('/x/', request(`/x/debug/${query}`))).kind, 'pass');
@@ -364,7 +364,7 @@ test('start live attaches where a process runs, unless the query says otherwise'
   ]) {
     assert.equal(await startedBy(query!), kind, query);
   }
-  host.settings = { scope: 'everyone', start: 'restart' };
+  host.settings = { ...host.settings, scope: 'everyone', start: 'restart' };
   assert.equal(await startedBy('?live=100'), 'live');
 });
 
@@ -502,7 +502,7 @@ test('an inspector that does not answer is given up, and the debuggee is ended',
   const page = answerOf(await made.ask('/x/', request('/x/debug/')));
   assert.equal(page.status, 500);
   assert.match(page.body, /DEBUGGEE_UNREACHABLE/);
-  assert.match(page.body, /after 3 tries/);
+  assert.match(page.body, /after 3 tries, 5 ms apart \(debuggerRetries, debuggerRetryDelayMs\)/);
   await made.ask('/x/', request('/x/debug/?kill'));
   assert.deepEqual(host.alive(), []);
 });

@@ -60,10 +60,12 @@ export class DebuggerDesk {
       },
       sessionStarted: (path, terms) => void this.#keep(path, terms),
       settingsOf(path) {
-        const { debuggerScope, debuggerStart } = appAt(path).settings;
+        const { debuggerScope, debuggerStart, debuggerRetries, debuggerRetryDelayMs } = appAt(path).settings;
         return {
           scope: debuggerScope === 'mine' ? 'mine' : 'everyone',
           start: debuggerStart === 'live' ? 'live' : 'restart',
+          retries: debuggerRetries,
+          retryDelayMs: debuggerRetryDelayMs,
         };
       },
       scopeChanged: () => routesChanged(),

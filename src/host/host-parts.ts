@@ -77,7 +77,12 @@ export interface DebuggerHost {
     },
   ): Promise<SessionProcess>;
   sessionStarted(app: string, terms: SessionTerms): void;
-  settingsOf(app: string): { scope: 'everyone' | 'mine'; start: 'restart' | 'live' };
+  settingsOf(app: string): {
+    scope: 'everyone' | 'mine';
+    start: 'restart' | 'live';
+    retries: number;
+    retryDelayMs: number;
+  };
   scopeChanged(app: string): void;
 }
 

@@ -17,9 +17,6 @@ export { defaultConfig, readConfigFile } from '../host/host-config.ts';
 /** This file is <package>/dist/src/process/host-main.js. */
 const PACKAGE = new URL('../../../', import.meta.url);
 
-const INSPECTOR_RETRIES = 100;
-const INSPECTOR_RETRY_DELAY_MS = 250;
-
 function hostParts(): HostParts {
   return {
     frontMainPath: fileURLToPath(new URL('dist/src/process/front-main.js', PACKAGE)),
@@ -32,12 +29,7 @@ function hostParts(): HostParts {
       const prefix = parseUrlPrefix(text);
       return { ...prefix, text: prefixText(prefix) };
     },
-    createDebugger: (options) =>
-      createAppDebugger({
-        ...options,
-        connectRetries: INSPECTOR_RETRIES,
-        connectRetryDelayMs: INSPECTOR_RETRY_DELAY_MS,
-      }),
+    createDebugger: (options) => createAppDebugger(options),
   };
 }
 
