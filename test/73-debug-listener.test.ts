@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { runCli, startHost } from './host-fixture.ts';
 import { get } from './http-client.ts';
+import { hostFor, run, SAYS_PID } from './join-program.ts';
 import { PollViewer } from './poll-viewer.ts';
 
 const APP = "require('http').createServer((q, s) => s.end('the app')).listen(process.env.PORT);";
@@ -41,4 +42,19 @@ test('a debugger listener serves debuggers only, and they are nowhere else', asy
   const { stdout } = await runCli(['debug', 'shop'], host.home);
   assert.ok(stdout.startsWith(`${own}shop/debug/?link=`), stdout);
   assert.match((await runCli(['debug', 'shop', '--kill'], host.home)).stdout, /have been killed/);
+});
+
+test('no program gets a place on the listener of the debuggers', async (t) => {
+  const host = await hostFor(t, {
+    'shop/server.js': APP, 'slipstream.yml': "debuggerListen: ['http://127.0.0.1:0']\n",
+  });
+  const status = JSON.parse((await runCli(['status', '--json'], host.home)).stdout) as { debuggerUrls: string[] };
+  const own = status.debuggerUrls[0]!;
+  const { port } = new URL(own);
+  for (const prefix of [`http://+:${port}/x/`, `http://*:${port}/shop/debug/`, `http://127.0.0.1:${port}/x/`]) {
+    await run(t, host, SAYS_PID, [prefix]).line(/failed PREFIX_TAKEN .* is held by the debuggers \(debuggerListen\)/);
+  }
+  for (const words of [[port], [port, '127.0.0.1']]) await run(t, host, SAYS_PID, words).line(/failed EADDRINUSE/);
+  assert.equal((await get(`${own}x/`)).status, 404);
+  assert.equal((await get(`${own}shop/debug/`)).status, 200);
 });

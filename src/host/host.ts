@@ -221,7 +221,11 @@ class Supervisor implements Host {
       reserved: this.#bound.reserved,
       parsePrefix: (text) => spelled(parts.parsePrefix(text), ignoresCase()),
       configured: () => this.#bound.listeners.bound,
-      holderOf: ({ path }) => this.#apps.list().find((app) => pathOf(app) === path)?.name ?? null,
+      holderOf: ({ path, port }) => {
+        // No program may have the origin of a debugger.
+        if (this.#bound.debuggers.bound.some((own) => own.port === port)) return 'the debuggers (debuggerListen)';
+        return this.#apps.list().find((app) => pathOf(app) === path)?.name ?? null;
+      },
       front: {
         expect: (process) => this.#fronts.expect(process),
         forget: (process) => this.#fronts.forget(process),
