@@ -35,7 +35,7 @@ import { PAGE_SANDBOX, ProxyAccess, withPageData } from './proxy-access.ts';
 import { nameBelow } from './proxy-paths.ts';
 import { createSettingsFile, type SettingsFile } from './settings-file.ts';
 import { createSourceFiles, readAsUser, type SourceFiles } from './source-file.ts';
-import { UI_POLICY, type UiFiles } from './ui-files.ts';
+import { uiPolicy, type UiFiles } from './ui-files.ts';
 import { ViewerSocket } from './viewer-socket.ts';
 import { VirtualSession } from './virtual-session.ts';
 
@@ -264,7 +264,8 @@ class Session implements SessionProxy {
       settings: await this.#settings.all(),
       isOpen: this.#options.auth === 'none',
     });
-    response.setHeader('Content-Security-Policy', `${UI_POLICY}; frame-ancestors 'none'; ${PAGE_SANDBOX}`);
+    const policy = uiPolicy(request.headers.host);
+    response.setHeader('Content-Security-Policy', `${policy}; frame-ancestors 'none'; ${PAGE_SANDBOX}`);
     response.setHeader('Referrer-Policy', 'no-referrer');
     sendHtml(response, html);
   }

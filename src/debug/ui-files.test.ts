@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { chooseEncoding, createUiFiles, matchesEtag, UI_MANIFEST } from './ui-files.ts';
+import { chooseEncoding, createUiFiles, matchesEtag, UI_MANIFEST, uiPolicy } from './ui-files.ts';
 import type { UiFile } from './ui-files.ts';
 
 const PAGE = '<!doctype html><title>x</title>';
@@ -85,6 +85,16 @@ test('UiFiles serves the page at its empty name, whole and out of reach of other
   assert.equal(headers['access-control-allow-origin'], '*');
   assert.equal(headers['referrer-policy'], 'no-referrer');
   assert.equal(headers['x-content-type-options'], 'nosniff');
+});
+
+test('the policy of the page names its host, and nothing that is no host', () => {
+  const policy = uiPolicy('apps.example:8443');
+  assert.match(policy, /^default-src 'self' http:\/\/apps\.example:8443 https:\/\/apps\.example:8443;/);
+  assert.match(policy, /connect-src [^;]* wss:\/\/apps\.example:8443 data:/);
+  assert.match(uiPolicy('[::1]:80'), /script-src 'self' http:\/\/\[::1\]:80 /);
+  for (const host of ['*', 'a b', 'a;sandbox', "a 'unsafe-eval'", 'a:b', '', undefined]) {
+    assert.equal(uiPolicy(host), uiPolicy(), String(host));
+  }
 });
 
 test('UiFiles sends the compressed copy that the client takes, each with an ETag of its own', async () => {

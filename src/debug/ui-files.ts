@@ -27,19 +27,27 @@ export interface UiFile {
 /** Name of the manifest in the folder of the page. */
 export const UI_MANIFEST = 'ui-files.json';
 
-/** What the page may load and connect to: this host and nothing else. The page itself says the same. */
-export const UI_POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self' data:",
-  "worker-src 'self' blob:",
-  "object-src 'none'",
-  "frame-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/**
+ * What the page may load and connect to: this host and nothing else. In the page's sandbox WebKit does not take 'self'
+ * for the host, so it is named, too: `host` as the request says it, with its port.
+ */
+export function uiPolicy(host = ''): string {
+  const isHost = /^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host);
+  const self = isHost ? `'self' http://${host} https://${host}` : "'self'";
+  const sockets = isHost ? ` ws://${host} wss://${host}` : '';
+  return [
+    `default-src ${self}`,
+    `script-src ${self}`,
+    `style-src ${self} 'unsafe-inline'`,
+    `img-src ${self} data: blob:`,
+    `connect-src ${self}${sockets} data:`,
+    `worker-src ${self} blob:`,
+    "object-src 'none'",
+    "frame-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
 
 /** Most bytes of files that are kept in memory; what is beyond is read again each time. */
 const CACHE_BYTES_MAX = 24 * 1024 * 1024;
@@ -134,7 +142,7 @@ function headersOf(name: string, file: UiFile, encoding: UiEncoding | undefined)
   return {
     'content-type': file.type,
     'cache-control': cacheControl(name, file),
-    'content-security-policy': `${UI_POLICY}; frame-ancestors 'none'`,
+    'content-security-policy': `${uiPolicy()}; frame-ancestors 'none'`,
     // The page has an origin of its own (proxy-access.ts), and its files hold nothing of anybody.
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
