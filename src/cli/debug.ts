@@ -22,6 +22,7 @@ none: they open <app>/debug/.
   --brk          stops before the first line of the program; the debugger must not run yet
   --kill         ends the debugger and its program
   --revoke       ends all links and sessions, of this app or of all, those of its logs too
+                 and the pages of who came by certificate or user; lists in the configuration stay
   --url ORIGIN   how the host is reached from outside, e.g. https://apps.example
   --host PID     which host, where several run
 `;

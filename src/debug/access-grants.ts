@@ -43,11 +43,13 @@ export interface DebugSession extends Grant {
 export class AccessGrants {
   #links: string;
   #sessions: string;
+  #revoked: string;
   #now: () => number;
 
   constructor(folder: string, now: () => number = Date.now) {
     this.#links = join(folder, 'links');
     this.#sessions = join(folder, 'sessions');
+    this.#revoked = join(folder, 'revoked');
     this.#now = now;
   }
 
@@ -83,9 +85,23 @@ export class AccessGrants {
     removed(join(this.#sessions, digestOf(secret)));
   }
 
-  /** Ends all links and sessions of an app, or of all apps; how many there were. */
+  /**
+   * Ends all links and sessions of an app, or of all apps; how many there were. Who came without a session has to
+   * come again, too.
+   */
   revoke(app: string | null): number {
+    mkdirSync(this.#revoked, { recursive: true, mode: 0o700 });
+    writeFileSync(this.#revocation(app), String(this.#now()), { mode: 0o600 });
     return this.#sweep((grant) => app === null || grant.app === app);
+  }
+
+  /** False when all were sent away at that time (wall clock, in ms) or later. */
+  isStillWelcome(app: string, sinceMs: number): boolean {
+    return [app, null].every((which) => timeIn(this.#revocation(which)) < sinceMs);
+  }
+
+  #revocation(app: string | null): string {
+    return join(this.#revoked, app === null ? 'all' : digestOf(app));
   }
 
   #create(folder: string, grant: Grant): string {
@@ -128,6 +144,16 @@ function removed(file: string): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** The time that a file holds; -Infinity when it is not there. */
+function timeIn(file: string): number {
+  try {
+    return Number(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return -Infinity;
     throw error;
   }
 }

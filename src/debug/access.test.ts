@@ -87,11 +87,13 @@ test('a session is good for its app only', () => {
   assert.equal(judgePage(request(false, { ...TYPED, ...COOKIE }), rules).kind, 'refused');
 });
 
+const NOBODY = { app: '/shop/', signIns: NO_SIGN_INS };
+
 test('a program gets a key without a link only at this machine', () => {
-  assert.equal(judgeProgram(request(true, {}), NO_SIGN_INS).kind, 'allowed');
-  assert.equal(judgeProgram(request(false, {}), NO_SIGN_INS).kind, 'refused');
-  assert.equal(judgeProgram(request(true, FETCHED), NO_SIGN_INS).kind, 'refused');
-  assert.equal(judgeProgram(request(true, { origin: 'null' }), NO_SIGN_INS).kind, 'refused');
+  assert.equal(judgeProgram(request(true, {}), NOBODY).kind, 'allowed');
+  assert.equal(judgeProgram(request(false, {}), NOBODY).kind, 'refused');
+  assert.equal(judgeProgram(request(true, FETCHED), NOBODY).kind, 'refused');
+  assert.equal(judgeProgram(request(true, { origin: 'null' }), NOBODY).kind, 'refused');
 });
 
 const alice = derOf('alice');
@@ -134,7 +136,7 @@ for (const [what, fields, certificate, who] of KNOWN) {
 }
 
 test('a program that is known gets a key, for twelve hours', () => {
-  const verdict = judgeProgram(request(false, { 'x-remote-user': 'bob' }), SIGN_INS);
+  const verdict = judgeProgram(request(false, { 'x-remote-user': 'bob' }), { app: '/shop/', signIns: SIGN_INS });
   assert.ok(verdict.kind === 'allowed' && verdict.visitor.role === 'step');
   let now = Date.now();
   const keys = new PageKeys(grants, () => now);
@@ -143,7 +145,27 @@ test('a program that is known gets a key, for twelve hours', () => {
   assert.equal(keys.find(key)?.name, 'user:bob');
   now += 120_000;
   assert.equal(keys.find(key), null);
-  assert.equal(judgeProgram(request(false, { ...FETCHED, 'x-remote-user': 'bob' }), SIGN_INS).kind, 'refused');
+  const scripted = request(false, { ...FETCHED, 'x-remote-user': 'bob' });
+  assert.equal(judgeProgram(scripted, { app: '/shop/', signIns: SIGN_INS }).kind, 'refused');
+});
+
+test('the key of one that is known ends when its app, or all, are revoked', () => {
+  for (const revoked of ['/shop/', null]) {
+    const mine = new AccessGrants(join(folder, `known-${revoked === null}`));
+    const keys = new PageKeys(mine);
+    const verdict = judgeProgram(request(false, {}, alice), { app: '/shop/', signIns: SIGN_INS });
+    assert.ok(verdict.kind === 'allowed');
+    const key = keys.issue(verdict.visitor);
+    const local = keys.issue({ name: 'local', role: 'full' });
+    mine.revoke('/blog/');
+    assert.equal(keys.find(key)?.role, 'full');
+    mine.revoke(revoked);
+    assert.equal(keys.find(key), null);
+    assert.equal(keys.find(local)?.name, 'local');
+    const { known, ...visitor } = verdict.visitor;
+    const again = keys.issue({ ...visitor, known: { ...known!, sinceMs: Date.now() + 1 } });
+    assert.equal(keys.find(again)?.role, 'full', 'who is still on the list may come again');
+  }
 });
 
 test('a key ends with the session behind it, and the oldest of too many goes', () => {

@@ -36,6 +36,8 @@ export interface Visitor {
   role: DebugRole;
   /** When a key ends that was given for who somebody is; wall clock, in ms. */
   expiresMs?: number;
+  /** Came as who that is (certificate, field), to this app at this time: `--revoke` ends it. */
+  known?: { app: string; sinceMs: number };
   /** Absent: needs none. */
   session?: DebugSession;
 }
@@ -90,7 +92,7 @@ export function judgeVisitor(request: AccessRequest, rules: AccessRules): Access
     if (shown !== undefined || approachOf(request) !== 'program') return allowed(visitorOf(session));
     return refused(SILENT_REASON);
   }
-  const known = knownVisitor(request, rules.signIns);
+  const known = knownVisitor(request, rules);
   if (known !== null) return approachOf(request) === 'program' ? refused(SILENT_REASON) : allowed(known);
   return refused('it needs a one-time link: run `slipstream debug <app>` on the machine of the host');
 }
@@ -102,12 +104,18 @@ export function judgePage(request: AccessRequest, rules: AccessRules): AccessVer
   return approachOf(request) === 'scripted' ? refused(SCRIPTED_REASON) : verdict;
 }
 
+type KnownRules = Pick<AccessRules, 'app' | 'signIns'>;
+
 /** Who a certificate or a proxy says it is, if that one may debug; the stronger of two roles. */
-function knownVisitor(request: AccessRequest, { userField, users, certificates }: SignIns): Visitor | null {
+function knownVisitor(
+  request: AccessRequest,
+  { app, signIns: { userField, users, certificates } }: KnownRules,
+): Visitor | null {
   const found: Visitor[] = [];
-  const expiresMs = Date.now() + SESSION_LIFE_MS;
+  const sinceMs = Date.now();
+  const expiresMs = sinceMs + SESSION_LIFE_MS;
   const add = (name: string, role: DebugRole | undefined): void => {
-    if (role !== undefined && DEBUG_ROLES.includes(role)) found.push({ name, role, expiresMs });
+    if (role !== undefined && DEBUG_ROLES.includes(role)) found.push({ name, role, known: { app, sinceMs }, expiresMs });
   };
   const [user, ...more] = userField === '' ? [] : request.values(userField);
   // Two answers to the question who it is are none.
@@ -131,10 +139,10 @@ function isCertificateOf({ fingerprint256, subject }: X509Certificate, key: stri
 }
 
 /** Whether a program that is no browser may have a key without a link. */
-export function judgeProgram(request: AccessRequest, signIns: SignIns): AccessVerdict {
+export function judgeProgram(request: AccessRequest, rules: KnownRules): AccessVerdict {
   const isProgram = approachOf(request) === 'program';
   if (request.isLocal && isProgram) return allowed({ name: 'local', role: 'full' });
-  const known = isProgram ? knownVisitor(request, signIns) : null;
+  const known = isProgram ? knownVisitor(request, rules) : null;
   if (known !== null) return allowed(known);
   return refused('the debugger gives a key to programs on this machine, or for a one-time link');
 }

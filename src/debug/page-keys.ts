@@ -38,8 +38,10 @@ export class PageKeys {
     return visitor;
   }
 
-  /** False once the session behind a visitor was revoked or has expired. */
-  isWelcome({ session, expiresMs = Infinity }: Visitor): boolean {
-    return expiresMs >= this.#now() && (session === undefined || this.#grants.isValid(session));
+  /** False once the session behind a visitor was revoked or has expired; who had none was sent away, or is over. */
+  isWelcome({ session, known, expiresMs = Infinity }: Visitor): boolean {
+    if (expiresMs < this.#now()) return false;
+    if (known !== undefined && !this.#grants.isStillWelcome(known.app, known.sinceMs)) return false;
+    return session === undefined || this.#grants.isValid(session);
   }
 }

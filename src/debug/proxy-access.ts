@@ -132,7 +132,7 @@ export class ProxyAccess {
     request: IncomingMessage,
     body: string,
   ): { kind: 'allowed'; visitor: Visitor; session?: string } | { kind: 'refused'; reason: string } {
-    const { app, auth, grants, signIns } = this.#rules;
+    const { app, auth, grants } = this.#rules;
     const { link, session: secret } = secretsOf(body);
     if (link !== undefined) {
       const redeemed = grants.redeemLink(app, link);
@@ -145,7 +145,7 @@ export class ProxyAccess {
       return { kind: 'allowed', visitor: visitorOf(session), session: secret };
     }
     if (auth === 'none') return { kind: 'allowed', visitor: { name: 'anyone', role: 'full' } };
-    return judgeProgram(this.#requestOf(request), signIns);
+    return judgeProgram(this.#requestOf(request), this.#rules);
   }
 
   #requestOf(request: IncomingMessage): AccessRequest {
