@@ -115,7 +115,8 @@ function knownVisitor(
   const sinceMs = Date.now();
   const expiresMs = sinceMs + SESSION_LIFE_MS;
   const add = (name: string, role: DebugRole | undefined): void => {
-    if (role !== undefined && DEBUG_ROLES.includes(role)) found.push({ name, role, known: { app, sinceMs }, expiresMs });
+    if (role === undefined || !DEBUG_ROLES.includes(role)) return;
+    found.push({ name, role, known: { app, sinceMs }, expiresMs });
   };
   const [user, ...more] = userField === '' ? [] : request.values(userField);
   // Two answers to the question who it is are none.
