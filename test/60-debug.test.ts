@@ -314,6 +314,23 @@ test('?kill ends a debuggee that stands at a breakpoint with a request open', as
   assert.equal((await see(`${host.url}shop/`)).inspector, null);
 });
 
+test('a breakpoint outlives ?kill, and stops the next debuggee for whoever opens it', async (t) => {
+  const host = await hosted(t);
+  const { viewer } = await stopAtGreeting(host);
+  await viewer.vanish();
+  await get(`${host.url}shop/debug/?kill`);
+  await get(`${host.url}shop/debug/`);
+  const pending = see(`${host.url}shop/`);
+  const other = new PollViewer(`${host.url}shop/debug/`);
+  await other.open();
+  t.after(() => other.vanish());
+  const paused = await other.event((message) => message.method === 'Debugger.paused');
+  const { callFrames } = paused.params as { callFrames: { location: { lineNumber: number } }[] };
+  assert.equal(callFrames[0]!.location.lineNumber, GREETING_LINE);
+  await other.send('Debugger.resume');
+  assert.equal((await pending).text, 'hello you');
+});
+
 test('a stopped host takes a paused debuggee and its session along', async (t) => {
   const host = await hosted(t);
   const { viewer, pending } = await stopAtGreeting(host);
