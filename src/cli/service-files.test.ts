@@ -23,6 +23,7 @@ test('systemdUnit quotes words, tells readiness and is sandboxed', () => {
   assert.ok(unit.includes(`\nExecStart=/opt/node/bin/${start}\n`));
   for (const line of [
     'Type=notify', 'WatchdogSec=30', 'User=web', 'KillMode=mixed', 'NoNewPrivileges=true',
+    'ProtectSystem=full', 'ProtectClock=true', 'LockPersonality=true',
     'StateDirectory=slipstream', 'Environment=SLIPSTREAM_HOME=/var/lib/slipstream', 'WantedBy=multi-user.target',
   ]) {
     assert.ok(unit.includes(`\n${line}\n`), line);

@@ -68,6 +68,11 @@ export function systemdUnit(facts: ServiceFacts): string {
           'PrivateTmp=true',
           'ProtectKernelTunables=true',
           'ProtectKernelModules=true',
+          'ProtectKernelLogs=true',
+          'ProtectClock=true',
+          'ProtectHostname=true',
+          'RestrictRealtime=true',
+          'LockPersonality=true',
           'RestrictSUIDSGID=true',
         ]
       : []),
