@@ -23,7 +23,7 @@ const [FIRST_LINE, GREETING_LINE, RETURN_LINE] = [4, 5, 6];
 let host: RunningHost;
 let browser: Browser;
 before(async () => {
-  host = await startHost({ files: { 'shop/server.js': SERVER } });
+  host = await startHost({ files: { 'shop/server.js': SERVER, 'aside/server.js': SERVER } });
   browser = await launchChromium();
 });
 after(async () => {
@@ -60,4 +60,33 @@ test('logpoint, condition, restarted frame, live edit and profile work as in a D
   await devtools.recordProfile(visit);
   assert.deepEqual(devtools.consoleErrors(), []);
   assert.deepEqual(devtools.foreignRequests(), []);
+});
+
+test('another browser finds breakpoints with their conditions and texts, also after ?kill', async () => {
+  const fresh = async (): Promise<DevtoolsPage> => {
+    const devtools = new DevtoolsPage(await browser.newPage({ viewport: { width: 1360, height: 820 } }));
+    await devtools.open(`${host.url}aside/debug/`);
+    return devtools;
+  };
+  const first = await fresh();
+  await first.openFile('server.js');
+  await first.setSpecialBreakpoint(GREETING_LINE, 'logpoint', "'count is', count");
+  const saved = first.page.waitForResponse((response) => {
+    const told = response.request().postData() ?? '';
+    return response.ok() && response.url().endsWith('/settings') && told.includes('count === 2');
+  });
+  await first.setSpecialBreakpoint(RETURN_LINE, 'conditional breakpoint', 'count === 2');
+  await saved;
+  await first.page.close();
+  assert.match((await get(`${host.url}aside/debug/?kill`)).text, /have been killed/);
+
+  const second = await fresh();
+  assert.deepEqual((await second.breakpointsListed(2)).map(({ line }) => line), [GREETING_LINE, RETURN_LINE]);
+  const visit = async (): Promise<string> => (await get(`${host.url}aside/`)).text;
+  assert.equal(await visit(), 'hello you 1');
+  await second.consoleShows('count is 1');
+  const hanging = visit();
+  assert.equal(await second.pausedLine(), RETURN_LINE);
+  await second.resume();
+  assert.equal(await hanging, 'hello you 2');
 });
