@@ -370,6 +370,8 @@ export class InspectorDebugger extends EventEmitter<DebuggerEvents> implements D
         return;
       case 'Debugger.resumed':
         this.#pause = null;
+        // V8 takes no notice of a wish to stop that comes before it has gone on: said once more.
+        if (this.#isSuspending) this.#go('Debugger.pause', undefined);
         if (!this.#isSynced) return;
         this.emit('frameActivate', { frame: null });
         this.emit('stateChange', { state: 'running' });
