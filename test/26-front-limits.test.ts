@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { openFiles } from './fault-round.ts';
-import { startHost, type RunningHost } from './host-fixture.ts';
+import type { HostSnapshot } from '../src/wire/status.ts';
+import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 
 /** Tells at `/app/seen` what came to it. */
@@ -87,6 +88,61 @@ test('each limit of the front has its answer, and no program hears of who goes o
   assert.ok(cut.startsWith('HTTP/1.1 200 ') && !cut.endsWith('\r\n0\r\n\r\n'), 'the answer is cut');
   const served = ['/app/', '/app/endless', '/app/idle', '/app/one', '/app/slow-body', '/app/two', 'endless closed'];
   assert.deepEqual([...new Set(seen)].filter((url) => url !== '/app/seen').sort(), served);
+});
+
+/** Holds `/hold`; answers others at once. */
+const HOLDS = `require('node:http').createServer((request, response) => {
+  if (!request.url.endsWith('/hold')) response.end('at once');
+}).listen(0);`;
+
+/** What the host tells of its app: requests that it has and requests that wait. */
+async function loadOf(host: RunningHost): Promise<[active: number, waiting: number]> {
+  const { apps } = JSON.parse((await runCli(['status', '--json'], host.home)).stdout) as HostSnapshot;
+  const { processes = [], waiting = 0 } = apps[0]!;
+  return [processes.reduce((sum, { active }) => sum + active, 0), waiting];
+}
+
+test('a request waits for a process while the queue has room, and for its time; then it is 503', async (t) => {
+  const bySettings = 'limits: { queueTimeoutMs: 1500, concurrencyMax: 1, queueMax: 1 }\n';
+  const variables = 'HTTPSYS_PENDING_READ_COUNT: "1", HTTPSYS_REQUEST_QUEUE_LENGTH: "1"';
+  for (const settings of [bySettings, `limits: { queueTimeoutMs: 1500 }\ndefaults: { env: { ${variables} } }\n`]) {
+    const host = await startHost({ files: { 'app/server.js': HOLDS, 'slip.yml': settings }, config: 'slip.yml' });
+    t.after(() => host.stop());
+    assert.equal((await get(`${host.url}app/`)).text, 'at once');
+    const held = talk(t, host, head('/app/hold'));
+    const loadIs = (wanted: string): Promise<true> => until(`active and waiting are ${wanted}`, async () =>
+      (String(await loadOf(host)) === wanted ? true : undefined));
+    await loadIs('1,0');
+    const waits = Promise.all([get(`${host.url}app/`), get(`${host.url}app/`)]);
+    const answers = (await waits).sort((one, two) => (one.text < two.text ? -1 : 1));
+    for (const { status, headers } of answers) assert.deepEqual([status, headers['retry-after']], [503, '1']);
+    assert.match(answers[0]!.text, /queueTimeoutMs.*QUEUE_TIMED_OUT/);
+    assert.match(answers[1]!.text, /QUEUE_FULL/);
+    held.socket.destroy();
+    await loadIs('0,0');
+    assert.equal((await get(`${host.url}app/`)).text, 'at once');
+  }
+});
+
+test('a body that comes slower than bodyRateMin is given up, one that comes faster is not', async (t) => {
+  const host = await startHost({
+    files: { 'app/server.js': SEES, 'slip.yml': 'limits: { bodyRateMin: 5 }\n' },
+    config: 'slip.yml',
+  });
+  t.after(() => host.stop());
+  const length = (bytes: number): string => head('/app/', `Content-Length: ${bytes}\r\n`).replace('GET', 'POST');
+  const slow = talk(t, host, length(1000));
+  const fast = talk(t, host, length(1000));
+  const timer = setInterval(() => {
+    if (slow.socket.writable) slow.socket.write('a');
+    fast.socket.write('a'.repeat(20));
+  }, 500);
+  t.after(() => clearInterval(timer));
+  assert.match(await slow.ended, /^HTTP\/1\.1 408 .*\r\nConnection: close\r\n.*REQUEST_TIMED_OUT/s);
+  clearInterval(timer);
+  fast.socket.write('a'.repeat(1000));
+  const [answer] = (await once(fast.socket, 'data')) as [Buffer];
+  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 200 /);
 });
 
 test('one connection too many, in all or of one client, is 503, and a freed place is given again', async (t) => {

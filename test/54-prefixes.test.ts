@@ -194,9 +194,9 @@ test('a second server of one program has a port of its own, a signal closes it, 
 const HOLDS = `
 const held = [];
 const server = require('http').createServer((request, response) => {
-  console.log('got ' + request.url);
-  if (request.url === '/q/release') { for (const other of held.splice(0)) other.end('late'); response.end('now'); }
-  else held.push(response);
+  if (request.url.endsWith('/pid')) return response.end(String(process.pid));
+  held.push(response);
+  console.log('holds ' + process.pid);
 });
 server.listen(process.argv[2], () => console.log('listens'));
 process.on('SIGTERM', () => { for (const other of held.splice(0)) other.end('late'); });
@@ -204,7 +204,8 @@ process.on('SIGTERM', () => { for (const other of held.splice(0)) other.end('lat
 
 test('a process gets as many requests as it reads at once, the queue holds its length, the next is 503', async (t) => {
   const host = await hostFor(t);
-  const env = { HTTPSYS_PENDING_READ_COUNT: '2', HTTPSYS_REQUEST_QUEUE_LENGTH: '3' };
+  const ignored = { HTTPSYS_PENDING_READ_COUNT: '9' };
+  const env = { ...ignored, SLIPSTREAM_PENDING_READ_COUNT: '2', HTTPSYS_REQUEST_QUEUE_LENGTH: '3' };
   const program = run(t, host, HOLDS, [`http://*:${host.port}/q/`], { env });
   await program.line(/listens/);
   const asked = [1, 2, 3, 4, 5].map((number) => get(`${host.url}q/${number}`));
@@ -236,10 +237,31 @@ const server = require('http').createServer((request, response) => {
 server.listen(process.argv[2], () => console.log('listens'));
 `;
 
-test('HTTPSYS_BUFFER_SIZE bounds the pieces of a request body', async (t) => {
+test('…_BUFFER_SIZE bounds the pieces of a request body', async (t) => {
   const host = await hostFor(t);
-  const program = run(t, host, PIECES, [`http://*:${host.port}/p/`], { env: { HTTPSYS_BUFFER_SIZE: '1000' } });
-  await program.line(/listens/);
-  const got = await get(`${host.url}p/`, { method: 'POST', body: 'x'.repeat(123_456) });
-  assert.equal(got.text, '[1000,123456]');
+  for (const name of ['SLIPSTREAM', 'HTTPSYS']) {
+    const prefix = `http://*:${host.port}/${name}/`;
+    const program = run(t, host, PIECES, [prefix], { env: { [`${name}_BUFFER_SIZE`]: '1000' } });
+    await program.line(/listens/);
+    const got = await get(`${host.url}${name}/`, { method: 'POST', body: 'x'.repeat(123_456) });
+    assert.equal(got.text, '[1000,123456]');
+  }
+});
+
+test('of the processes of one prefix the one with least to do gets the next request', async (t) => {
+  const host = await hostFor(t);
+  const programs = [1, 2].map(() => run(t, host, HOLDS, [`http://*:${host.port}/least/`]));
+  for (const program of programs) await program.line(/listens/);
+  const held = get(`${host.url}least/hold`);
+  const busy = await Promise.race(programs.map(async (program) => (await program.line(/holds (\d+)/))[1]));
+  const pids = new Set<string>();
+  for (let count = 0; count < 6; count += 1) pids.add((await get(`${host.url}least/pid`)).text);
+  const free = programs.map(({ child }) => String(child.pid)).filter((pid) => pid !== busy);
+  assert.deepEqual([...pids], free);
+  for (const { child } of programs) child.kill('SIGTERM');
+  assert.equal((await held).text, 'late');
+  // With the same to do they take turns.
+  const both = new Set<string>();
+  for (let count = 0; count < 4; count += 1) both.add((await get(`${host.url}least/pid`)).text);
+  assert.equal(both.size, 2);
 });

@@ -163,5 +163,5 @@ export const FIRST_ONLY: readonly FirstOnly[] = [
   ['rubbish behind Connection: close', `${field('Connection: close')}Rubbish\r\n\r\n`, get('Host: a\r\n'),
     undefined],
   ['a byte behind chunks', `${CHUNKED}0\r\n\r\n\0`, `${CHUNKED}0\r\n\r\n`, 400],
-  ['a longer body than its length', `${field('Content-Length: 1')}ab`, `${field('Content-Length: 1')}a`, 400],
+  ['a longer body than its length', `${field('Content-Length: 1')}a(`, `${field('Content-Length: 1')}a`, 400],
 ];

@@ -73,6 +73,7 @@ test('processes share a URL prefix; each has a key and an id of its own', () => 
   assert.notEqual(one.process.key, two.process.key);
   assert.notEqual(one.process.id, two.process.id);
   assert.equal(claims.tables().routes.length, 1);
+  assert.deepEqual(claims.tables().groups.map(({ balance }) => balance), ['least-busy']);
 });
 
 test('a URL prefix and a port conflict only where the prefix is the same', () => {

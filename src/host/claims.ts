@@ -172,7 +172,9 @@ export class Claims {
       // Requests wait while a process links itself again; without any, they are told to come later.
       const isFirst = rows.get(hold.prefix.text)?.onDemand !== true;
       if (!isFirst) continue;
-      rows.set(hold.prefix.text, { id: group, name: hold.title, onDemand: hold.state === 'held', ...hold.queue });
+      const row: Group = { id: group, name: hold.title, onDemand: hold.state === 'held', ...hold.queue };
+      // As with HTTP.SYS, where processes fetch their requests: who has least to do gets the next one.
+      rows.set(hold.prefix.text, { ...row, balance: 'least-busy' });
     }
     return {
       routes: [...rows].map(([prefix, { id }]) => ({ prefix, group: id })),

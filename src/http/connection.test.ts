@@ -331,6 +331,31 @@ test('the last request of requestsPerConnectionMax is told to close', () =>
     assert.doesNotMatch(last, /Keep-Alive/);
   }));
 
+test('a limit for each address counts the connections from before it was set', () =>
+  withFront({}, async ({ join, client, front, setLimits }) => {
+    const app = await join();
+    app.onRequest = (channel) => app.answer(channel, 'ok.');
+    const [first, second] = [client(), client()];
+    for (const one of [first, second]) {
+      one.get('/');
+      await one.until('ok.');
+    }
+    setLimits({ connectionsPerClientMax: 2 });
+    assert.match(await client().rest(), /^HTTP\/1.1 503 .*connectionsPerClientMax/s);
+    first.socket.destroy();
+    await first.closed;
+    while (front.report().connections > 1) await new Promise((resolve) => setImmediate(resolve));
+    const third = client();
+    third.get('/');
+    await third.until('ok.');
+    setLimits({ connectionsPerClientMax: 0 });
+    const fourth = client();
+    fourth.get('/');
+    await fourth.until('ok.');
+    setLimits({ connectionsPerClientMax: 3 });
+    assert.match(await client().rest(), /^HTTP\/1.1 503 /);
+  }));
+
 test('too many connections, in all or from one address, get 503', async () => {
   for (const limit of ['connectionsMax', 'connectionsPerClientMax']) {
     await withFront({ limits: { [limit]: 1 } }, async ({ join, client }) => {

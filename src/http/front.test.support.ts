@@ -232,6 +232,8 @@ export interface TestFront {
   client(): RawClient;
   /** Turns the clock to just before and then behind every deadline of that many ms. */
   pass(ms: number): void;
+  /** An edit of the limits, as the host hands it on while the front runs. */
+  setLimits(limits: Partial<FrontLimits>): void;
 }
 
 export interface TestFrontOptions {
@@ -272,12 +274,15 @@ export async function withFront(
   const clients: RawClient[] = [];
   try {
     const ids = options.processes ?? ['p1', 'p2'];
-    front.configure({
+    const setup = {
       limits,
       routes: options.routes ?? [{ prefix: '/', group: 'app' }],
       groups: options.groups ?? [APP],
       processes: ids.map((id) => ({ key: `key-${id}`, id, group: id.split('@')[1] ?? 'app' })),
-    });
+    };
+    front.configure(setup);
+    const setLimits = (edited: Partial<FrontLimits>): void =>
+      front.configure({ ...setup, limits: { ...limits, ...edited } });
     const socketPath = join(folder, 'front.sock');
     await front.acceptLinks(socketPath);
     const { port } = await front.listen({ port: 0, host: '127.0.0.1' }, 'http://127.0.0.1:0');
@@ -295,7 +300,7 @@ export async function withFront(
       return process;
     };
     const pass = (ms: number): void => clock.advance(ms + 2000);
-    await body({ front, port, clock, socketPath, events, asked, join: joinAs, client, pass });
+    await body({ front, port, clock, socketPath, events, asked, join: joinAs, client, pass, setLimits });
   } finally {
     for (const client of clients) client.socket.destroy();
     for (const process of processes) process.close();

@@ -27,18 +27,20 @@ export class Listener {
   /** Listeners by their origin: see `unlisten`. */
   #byOrigin = new Map<string, net.Server>();
   #originOf = new WeakMap<net.Server, string>();
-  #connections = new Map<ClientConnection, net.Server | undefined>();
+  /** With the accepted socket of each, which under TLS is not the one that it speaks on. */
+  #connections = new Map<ClientConnection, net.Socket>();
   /** Clients that are not yet a connection: their handshake is under way. */
   #handshakes = new Set<net.Socket>();
   #turnedAway = new Set<Connection>();
-  /** Connections by address, kept only where a limit asks for it. */
+  /** Connections by address, and the address of each; kept only while a limit asks for it. */
   #byAddress = new Map<string, number>();
+  #counted = new Map<net.Socket, string>();
   #onEmpty: (() => void) | null = null;
-  readonly #goneBound = (): void => this.#gone();
-  /** For connections that are not counted by address. */
+  /** One function for all connections: a closure for each would cost more than the counting. */
   readonly #closedBound = (connection: ClientConnection): void => {
+    const raw = this.#connections.get(connection);
     this.#connections.delete(connection);
-    this.#gone();
+    if (raw !== undefined) this.#leave(raw);
   };
 
   constructor(context: FrontContext) {
@@ -89,8 +91,8 @@ export class Listener {
     this.#byOrigin.delete(origin);
     this.#servers = this.#servers.filter((other) => other !== server);
     server.close();
-    for (const [connection, other] of [...this.#connections]) {
-      if (other === server) connection.drain();
+    for (const [connection, raw] of [...this.#connections]) {
+      if (serverOf(raw) === server) connection.drain();
     }
   }
 
@@ -140,10 +142,12 @@ export class Listener {
     }
     this.#handshakes.add(socket);
     socket.once('close', () => {
-      if (this.#handshakes.delete(socket)) this.#gone();
+      if (this.#handshakes.delete(socket)) this.#leave(socket);
     });
     readProxyHeader(socket, this.#context, () => {
       this.#handshakes.delete(socket);
+      // What counted for the proxy counts for its client from now on.
+      this.#uncount(socket);
       this.#accept(socket, door);
       // What TLS is given it reads by itself.
       if (door === undefined) socket.resume();
@@ -157,54 +161,41 @@ export class Listener {
       return;
     }
     if (connectionsPerClientMax === 0) {
-      this.#keep(socket, null, door);
-      return;
-    }
-    const address = clientAddressOf(socket);
-    if ((this.#byAddress.get(address) ?? 0) >= connectionsPerClientMax) {
+      this.#forgetAddresses();
+    } else if (!this.#count(socket, connectionsPerClientMax)) {
       const limit = `${connectionsPerClientMax} connections (connectionsPerClientMax)`;
       this.#turnAway(socket, door, `There are ${limit} from your address.`);
       return;
     }
-    this.#keep(socket, address, door);
+    this.#keep(socket, door);
   }
 
-  #keep(socket: net.Socket, address: string | null, door: Door | undefined): void {
-    if (address !== null) this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
-    const leave = address === null ? this.#goneBound : (): void => {
-      this.#leave(address);
-      this.#gone();
-    };
+  #keep(socket: net.Socket, door: Door | undefined): void {
     if (door === undefined) {
-      this.#connect(socket, leave, { raw: socket, isHttp2: false });
+      this.#connect(socket, { raw: socket, isHttp2: false });
       return;
     }
     watchPeer(socket);
     this.#handshakes.add(socket);
     socket.once('close', () => {
-      if (this.#handshakes.delete(socket)) leave();
+      if (this.#handshakes.delete(socket)) this.#leave(socket);
     });
     door.accept(socket, (secure, isHttp2) => {
       if (!this.#handshakes.delete(socket)) secure.destroy();
       else {
         if (secure !== socket) inheritEnds(secure, socket);
-        this.#connect(secure, leave, { raw: socket, isHttp2 });
+        this.#connect(secure, { raw: socket, isHttp2 });
       }
     });
   }
 
   /** `raw` is the accepted socket: under TLS another one. */
-  #connect(socket: net.Socket, leave: () => void, { raw, isHttp2 }: { raw: net.Socket; isHttp2: boolean }): void {
-    const onClosed = leave === this.#goneBound ? this.#closedBound : (connection: ClientConnection): void => {
-      this.#connections.delete(connection);
-      leave();
-    };
-    const { server } = raw as net.Socket & { server?: net.Server };
-    const isLenient = this.#isLenient(server);
+  #connect(socket: net.Socket, { raw, isHttp2 }: { raw: net.Socket; isHttp2: boolean }): void {
+    const isLenient = this.#isLenient(serverOf(raw));
     const connection: ClientConnection = isHttp2
-      ? new Http2Connection(socket, this.#context, onClosed)
-      : new Connection(socket, this.#context, onClosed, isLenient);
-    this.#connections.set(connection, server);
+      ? new Http2Connection(socket, this.#context, this.#closedBound)
+      : new Connection(socket, this.#context, this.#closedBound, isLenient);
+    this.#connections.set(connection, raw);
   }
 
   #isLenient(server: net.Server | undefined): boolean {
@@ -212,10 +203,41 @@ export class Listener {
     return lenientListeners.size > 0 && server !== undefined && lenientListeners.has(this.#originOf.get(server) ?? '');
   }
 
-  #leave(address: string): void {
-    const count = (this.#byAddress.get(address) ?? 1) - 1;
+  /** Counts one more from its address, unless there are `max`. Those from before there was a limit count, too. */
+  #count(socket: net.Socket, max: number): boolean {
+    if (this.#counted.size === 0) {
+      for (const raw of [...this.#connections.values(), ...this.#handshakes]) this.#enter(raw, clientAddressOf(raw));
+    }
+    const address = clientAddressOf(socket);
+    if ((this.#byAddress.get(address) ?? 0) >= max) return false;
+    this.#enter(socket, address);
+    return true;
+  }
+
+  #enter(raw: net.Socket, address: string): void {
+    this.#counted.set(raw, address);
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+  }
+
+  /** Nobody asks any more; whoever sets a limit again begins with a count of all. */
+  #forgetAddresses(): void {
+    if (this.#counted.size === 0) return;
+    this.#counted.clear();
+    this.#byAddress.clear();
+  }
+
+  #uncount(raw: net.Socket): void {
+    const address = this.#counted.get(raw);
+    if (address === undefined) return;
+    this.#counted.delete(raw);
+    const count = this.#byAddress.get(address)! - 1;
     if (count > 0) this.#byAddress.set(address, count);
     else this.#byAddress.delete(address);
+  }
+
+  #leave(raw: net.Socket): void {
+    this.#uncount(raw);
+    this.#gone();
   }
 
   #turnAway(socket: net.Socket, door: Door | undefined, message: string): void {
@@ -235,4 +257,9 @@ export class Listener {
   #gone(): void {
     if (this.#isEmpty()) this.#onEmpty?.();
   }
+}
+
+/** The server that accepted a socket: node's own, untyped member. */
+function serverOf(raw: net.Socket): net.Server | undefined {
+  return (raw as net.Socket & { server?: net.Server }).server;
 }
