@@ -54,6 +54,21 @@ test('errors name the file, the line and the nearest setting', () => {
   assert.match(failure('apps: 3\n'), /^s\.yml:1: "apps" must be a map/);
 });
 
+test('what a file can cost is bounded', () => {
+  const levels = 'bcdefghi'.split('').map((name, index) => {
+    const alias = `*${'abcdefgh'[index]}`;
+    return `${name}: &${name} [${Array.from({ length: 9 }, () => alias).join(',')}]\n`;
+  });
+  assert.match(failure(`a: &a [1]\n${levels.join('')}`), /^s\.yml:1: Excessive alias count/);
+  assert.equal(failure(`apps: ${'['.repeat(20_000)}`), 's.yml:1: maps or lists are nested too deeply');
+  assert.match(failure('#'.repeat(1_048_577)), /^s\.yml:1: a file of more than 1048576 characters/);
+  assert.equal(failure('a: 1\n---\nb: 2\n'), 's.yml:2: a second document ("---"); expected one');
+  assert.equal(failure('apps:\n  /a: {env: {x: y}}\n  /a: {}\n'), 's.yml:3: "/a" is there twice');
+  // By the square of their number this would take minutes.
+  const many = Array.from({ length: 40_000 }, (_, index) => `  /${index}: {processes: 1}\n`).join('');
+  assert.equal(Object.keys(parseConfig(`apps:\n${many}`, 's.yml').apps.overrides).length, 40_000);
+});
+
 test('a missing file is unreadable', () => {
   assert.throws(
     () => readConfigFile('/nonexistent/slipstream.yml'),

@@ -8,7 +8,7 @@ import { APP_SETTINGS, DEFAULT_APP_SETTINGS, readAppOverrides, readAppSettings }
 import type { AppSettingsSource } from '../apps/apps.ts';
 import { checkSignIns, DEBUGGER_SETTINGS } from './debugger-settings.ts';
 import { defaultTlsConfig, readTlsConfig, type TlsConfig } from './tls-config.ts';
-import { yaml } from './yaml.ts';
+import { readYamlMap, type LineOf } from './yaml-map.ts';
 import { parseBackend } from '../wire/backend-address.ts';
 import { isNetwork } from '../wire/trusted-networks.ts';
 import { nearestName, readSettings, type SettingsOf, type SettingTable } from '../base/setting.ts';
@@ -165,30 +165,9 @@ export function readConfigFile(file: string): HostConfig {
   return parseConfig(text, file);
 }
 
-/** The map that a file holds, undefined for an empty one, and the line of each key in it. */
-function readMap(text: string, file: string): { whole: Record<string, unknown>; lineOf: LineOf } | undefined {
-  const { LineCounter, isMap, parseDocument } = yaml();
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const problem = document.errors[0];
-  if (problem !== undefined) {
-    const line = problem.linePos?.[0].line ?? 1;
-    throw new HostError('CONFIG_INVALID', `${file}:${line}: ${problem.message.split('\n')[0]}`);
-  }
-  if (document.contents === null) return undefined;
-  if (!isMap(document.contents)) {
-    throw new HostError('CONFIG_INVALID', `${file}:1: expected a map of settings`);
-  }
-  const lineOf = (path: readonly string[]): number => {
-    const key = findKey(document.contents, path);
-    return key === undefined ? 1 : lines.linePos(key).line;
-  };
-  return { whole: document.toJS() as Record<string, unknown>, lineOf };
-}
-
 /** Parses the text of a configuration file; `file` is for messages. @throws HostError CONFIG_INVALID */
 export function parseConfig(text: string, file: string): HostConfig {
-  const read = readMap(text, file);
+  const read = readYamlMap(text, file);
   if (read === undefined) return defaultConfig();
   const { whole, lineOf } = read;
   const own: Record<string, unknown> = {};
@@ -233,7 +212,7 @@ export function parseAppConfig(
   if (typeof given !== 'string') {
     return parseEach(given, (name) => (where as Readonly<Record<string, string>>)[name] ?? '');
   }
-  const read = readMap(given, where as string);
+  const read = readYamlMap(given, where as string);
   return parseEach(read?.whole ?? {}, (name) => `${where as string}:${read!.lineOf([name])}`);
 }
 
@@ -286,23 +265,6 @@ function appPath(name: string): string {
   return `/${encoded.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/');
 }
 
-type LineOf = (path: readonly string[]) => number;
-
-/** The offset of the key at `path` in the parsed file. */
-function findKey(node: unknown, path: readonly string[]): number | undefined {
-  let offset: number | undefined;
-  const { isMap, isScalar } = yaml();
-  for (const name of path) {
-    if (!isMap(node)) return offset;
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === name);
-    if (pair === undefined) return offset;
-    if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-    node = pair.value;
-  }
-  return offset;
-}
-
-/** Checks each value by itself, so that an error names its own line. */
 function checkLines(
   table: SettingTable,
   values: Record<string, unknown>,
