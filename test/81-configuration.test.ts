@@ -116,6 +116,7 @@ test('check says what of a folder is used, mapped, ignored or wrong', async (t) 
   const folder = folderWith(t, {
     'old/web.config': AZURE, 'old/start.js': ENV_APP,
     'new/server.js': '', 'new/slipstream.yml': 'proceses: 2\n',
+    'cut/web.config': '<configuration><a></configuration>', 'cut/server.js': '',
     'slipstream.yml': 'apps: {gone: {processes: 2}}\n',
   });
   const { code, stdout } = await runCli(['check', folder]);
@@ -124,6 +125,7 @@ test('check says what of a folder is used, mapped, ignored or wrong', async (t) 
   assert.match(stdout, /mapped +nodeProcessCountPerApplication +processes/);
   assert.match(stdout, /used +rewrite +3 rules/);
   assert.match(stdout, /! .*new\/slipstream\.yml:1: unknown setting "proceses"; did you mean "processes"\?/);
+  assert.match(stdout, /! .*cut\/web\.config:1: an end that does not fit/);
   assert.match(stdout, /settings for \/gone\/, where no app is/);
   const good = folderWith(t, { 'server.js': '' });
   const json = await runCli(['check', good, '--json']);

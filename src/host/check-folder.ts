@@ -45,7 +45,13 @@ export async function checkFolder(
   const source = { ...used.apps, ofFolder: (one: string, path: string) => folders.of(one, path) };
   const apps = await discoverApps(root, source, silentLog);
   const hasRootApp = apps.some(({ path }) => path === '/');
-  if (apps.length === 0) problems.push(`no app in ${root}: no package.json that says what to run, no server.js`);
+  const toldByApps = new Set(apps.map((app) => folders.problemOf(app.folder)));
+  // The others are no apps as long as their files are broken.
+  const broken = folders.problems().filter((problem) => !toldByApps.has(problem));
+  problems.push(...broken);
+  if (apps.length === 0 && broken.length === 0) {
+    problems.push(`no app in ${root}: no package.json that says what to run, no server.js`);
+  }
   for (const name of Object.keys(used.apps.overrides)) {
     if (apps.some(({ path }) => path === name)) continue;
     const what = name === '/' && !hasRootApp ? 'settings of an app at the top level, but the root is no app' : '';

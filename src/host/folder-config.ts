@@ -148,7 +148,12 @@ export class FolderConfigs {
     this.#options.log.info('compat-ignored', { folder, settings });
   }
 
-  /** Why the latest files of the folder were not taken. */
+  /** Why the latest files of folders were not taken. */
+  problems(): string[] {
+    return [...this.#known.values()].flatMap(({ problem }) => problem ?? []);
+  }
+
+  /** The same of one folder. */
   problemOf(folder: string): string | undefined {
     return this.#known.get(folder)?.problem;
   }
