@@ -68,6 +68,25 @@ after(async () => {
   await host?.stop();
 });
 
+/** What is compiled cannot be changed here, and the page says why; what Node only strips of its types can. */
+async function edits(devtools: DevtoolsPage, app: string): Promise<void> {
+  if (app === 'stripped') {
+    await devtools.removeBreakpoint(RETURN_LINE);
+    await devtools.editLine(RETURN_LINE, '  return (sum as number) + 1;');
+    await devtools.consoleShows('price.ts is changed in the program');
+    assert.equal((await get(`${host.url}${app}/`)).text, '43');
+    await devtools.editLine(RETURN_LINE, '  return sum as;');
+    await devtools.consoleShows('price.ts was not changed: it has an error');
+    assert.equal((await get(`${host.url}${app}/`)).text, '43');
+    return;
+  }
+  await devtools.typeInto(RETURN_LINE, 'x');
+  await devtools.consoleShows(
+    'price.ts cannot be changed here: the program runs price.js. Edit the file on disk, or here price.js.',
+  );
+  assert.deepEqual(await devtools.sourceLines(), PRICE.split('\n'));
+}
+
 /** Stops a request at a line of the TypeScript, looks around, and lets it go. */
 async function debugsAsWritten(app: string): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
@@ -85,6 +104,7 @@ async function debugsAsWritten(app: string): Promise<void> {
     assert.equal(await devtools.evaluate('sum + count'), '45');
     await devtools.resume();
     assert.equal((await hanging).text, '42');
+    await edits(devtools, app);
     assert.deepEqual(devtools.foreignRequests(), []);
     assert.deepEqual(devtools.consoleErrors(), []);
   } finally {

@@ -2,9 +2,11 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { DevtoolsPage, launchChromium } from './devtools-page.ts';
 import { runCli, startHost } from './host-fixture.ts';
 import { get } from './http-client.ts';
 import { hostFor, run, SAYS_PID } from './join-program.ts';
+import { made, madeAuthority } from './made-certificates.ts';
 import { PollViewer } from './poll-viewer.ts';
 
 const APP = "require('http').createServer((q, s) => s.end('the app')).listen(process.env.PORT);";
@@ -57,4 +59,36 @@ test('no program gets a place on the listener of the debuggers', async (t) => {
   for (const words of [[port], [port, '127.0.0.1']]) await run(t, host, SAYS_PID, words).line(/failed EADDRINUSE/);
   assert.equal((await get(`${own}x/`)).status, 404);
   assert.equal((await get(`${own}shop/debug/`)).status, 200);
+});
+
+test('a debugger listener speaks https, and links lead a browser there', async (t) => {
+  const { cert, key } = made('localhost', { issuer: madeAuthority().issuer, names: ['localhost'] });
+  const config = `
+debuggerListen: ['https://127.0.0.1:0']
+tls: { certificates: [{ cert: keys/server.pem, key: keys/server.key }] }
+`;
+  const host = await startHost({
+    files: { 'shop/server.js': APP, 'slip.yml': config, 'keys/server.pem': cert, 'keys/server.key': key },
+    config: 'slip.yml',
+  });
+  t.after(() => host.stop());
+  const status = JSON.parse((await runCli(['status', '--json'], host.home)).stdout) as { debuggerUrls: string[] };
+  const own = status.debuggerUrls[0]!;
+  assert.match(own, /^https:/);
+  const led = await get(`${host.url}shop/debug/`);
+  assert.deepEqual([led.status, led.headers['location']], [307, `${own}shop/debug/`]);
+
+  const browser = await launchChromium();
+  t.after(() => browser.close());
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1360, height: 820 } });
+  const devtools = new DevtoolsPage(await context.newPage());
+  const socket = devtools.page.waitForEvent('websocket');
+  const [link] = (await runCli(['debug', 'shop'], host.home)).stdout.split('\n');
+  assert.ok(link!.startsWith(`${own}shop/debug/?link=`), link);
+  await devtools.open(link!);
+  assert.equal(devtools.page.url(), `${own}shop/debug/`);
+  assert.match((await socket).url(), /^wss:/);
+  assert.equal(await devtools.evaluate('6 * 7'), '42');
+  assert.deepEqual(devtools.foreignRequests(), []);
+  assert.deepEqual(devtools.consoleErrors(), []);
 });

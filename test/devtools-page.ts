@@ -129,6 +129,12 @@ export class DevtoolsPage {
     await this.page.keyboard.press('ControlOrMeta+S');
   }
 
+  /** Clicks into a line of the file in front and types. */
+  async typeInto(line: number, text: string): Promise<void> {
+    await this.#editor().locator('.cm-line').nth(line - 1).click();
+    await this.page.keyboard.type(text);
+  }
+
   /** Waits for a pause, and begins the topmost function again. */
   async restartFrame(): Promise<void> {
     await this.page.locator('.call-frame-item').first().click({ button: 'right' });

@@ -97,6 +97,7 @@ declare module 'chrome-devtools-frontend/front_end/core/sdk/sdk.js' {
   export namespace Script {
     interface Script {
       scriptId: string;
+      sourceURL: string;
       debuggerModel: DebuggerModel.DebuggerModel;
     }
   }
@@ -141,6 +142,15 @@ declare module 'chrome-devtools-frontend/front_end/entrypoints/main/main.js' {
   }
 }
 
+declare module 'chrome-devtools-frontend/front_end/models/bindings/bindings.js' {
+  export namespace DebuggerWorkspaceBinding {
+    interface Binding {
+      scriptsForUISourceCode(code: object): { sourceURL: string }[];
+    }
+    const DebuggerWorkspaceBinding: { instance(): Binding };
+  }
+}
+
 declare module 'chrome-devtools-frontend/front_end/models/workspace/workspace.js' {
   export namespace UISourceCode {
     interface UISourceCode {
@@ -167,6 +177,15 @@ declare module 'chrome-devtools-frontend/front_end/models/workspace/workspace.js
 }
 
 declare module 'chrome-devtools-frontend/front_end/panels/sources/sources.js' {
+  export namespace UISourceCodeFrame {
+    class UISourceCodeFrame {
+      hasFocus(): boolean;
+      uiSourceCode(): {
+        url(): string;
+        contentType(): { isFromSourceMap(): boolean };
+      };
+    }
+  }
   export namespace SourcesNavigator {
     const NetworkNavigatorView: {
       instance(options: { forceNew: boolean | null; networkProjectManager: unknown }): object;
@@ -181,6 +200,12 @@ declare module 'chrome-devtools-frontend/front_end/ui/legacy/components/utils/ut
 }
 
 declare module 'chrome-devtools-frontend/front_end/ui/legacy/legacy.js' {
+  export namespace Context {
+    interface Context {
+      flavor<Flavor>(type: new (...none: never) => Flavor): Flavor | null;
+    }
+    const Context: { instance(): Context };
+  }
   export namespace ViewManager {
     const ViewLocationValues: { readonly NAVIGATOR_VIEW: string };
     const ViewPersistence: { readonly PERMANENT: string };

@@ -19,31 +19,16 @@ import {
   type InspectorEvent,
   type ReplyTail,
 } from './inspector-client.ts';
+import { OPTIONAL_RESULTS } from './optional-results.ts';
 import { RetainedObjects } from './retained-objects.ts';
 import { textOf } from './message-text.ts';
 import { Snapshots, type ConsoleLine } from './pause-snapshot.ts';
 import { readAnnounced, type ReadSource } from './source-file.ts';
-import { mayBeStripped, writtenSource } from './stripped-source.ts';
+import { mayBeStripped, strippedEdit, writtenSource } from './stripped-source.ts';
 import { Unattended } from './unattended.ts';
 
 /** Bytes of sources of collected scripts that V8 keeps for the session. */
 const SCRIPTS_CACHE_BYTES = 10_000_000;
-
-/** What DevTools asks of every target but some Node versions do not know: answered in their place. */
-const OPTIONAL_RESULTS: Readonly<Record<string, Record<string, unknown>>> = {
-  'Network.enable': {},
-  'Network.disable': {},
-  'Network.setAttachDebugStack': {},
-  'Network.setBlockedURLs': {},
-  'Network.setCacheDisabled': {},
-  'Network.emulateNetworkConditions': {},
-  // DevTools reads the list without looking whether it is there.
-  'Network.emulateNetworkConditionsByRule': { ruleIds: [] },
-  'Network.overrideNetworkState': {},
-  'Network.clearAcceptedEncodingsOverride': {},
-  'Network.setBypassServiceWorker': {},
-  'Debugger.setBlackboxExecutionContexts': {},
-};
 
 /** The last value of these holds, whoever set it; worker threads start with it. */
 const REMEMBERED = new Set([
@@ -297,13 +282,37 @@ export class SharedTarget {
     }
     const owned = this.#retained.own(seat, method, params, this.#seats.size === 1);
     if (owned === null) return answer(resultTail({}));
-    params = owned;
+    const isEdit = method === 'Debugger.setScriptSource' && mayBeStripped(this.replay.urlOf(textOf(owned['scriptId'])));
+    if (isEdit) this.#editStripped(seat, owned, answer);
+    else this.#pass(seat, method, owned, answer);
+  }
+
+  /** To V8, and its answer back. */
+  #pass(seat: Seat, method: string, params: Params, answer: (tail: ReplyTail) => void): void {
     const stream = STREAMING.has(method) ? { seat } : null;
     if (stream !== null) this.#streams.push(stream);
     this.#client.forward(method, params, (tail) => {
       if (stream !== null) this.#streams.splice(this.#streams.indexOf(stream), 1);
       if (method === 'Debugger.getScriptSource') void this.#asWritten(params, tail).then(answer);
       else answer(this.#mended(method, tail));
+    });
+  }
+
+  /** Edits what is shown of a script that Node stripped of its types. */
+  #editStripped(seat: Seat, params: Params, answer: (tail: ReplyTail) => void): void {
+    const { scriptId } = params;
+    this.#client.forward('Debugger.getScriptSource', { scriptId }, (tail) => {
+      const { result = {} } = readTail(tail);
+      const edit = strippedEdit(textOf(params['scriptSource']), textOf(result['scriptSource']));
+      if (edit.kind === 'text') {
+        this.#pass(seat, 'Debugger.setScriptSource', { ...params, scriptSource: edit.text }, answer);
+      } else if (edit.kind === 'unable') {
+        const reason = `the Node of the host, ${process.version}, cannot take types out of TypeScript`;
+        answer(errorTail(SERVER_ERROR, reason));
+      } else {
+        const exceptionDetails = { exceptionId: 0, text: edit.reason, lineNumber: -1, columnNumber: -1 };
+        answer(resultTail({ status: 'CompileError', exceptionDetails }));
+      }
     });
   }
 

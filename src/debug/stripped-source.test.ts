@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readAnnounced } from './source-file.ts';
-import { mayBeStripped, writtenSource } from './stripped-source.ts';
+import { mayBeStripped, strippedEdit, writtenSource } from './stripped-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slip-stripped-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -41,4 +41,24 @@ test('a file that is gone, the text that runs', async () => {
 test('only files of TypeScript are looked at', () => {
   for (const url of ['file:///a/b.ts', 'file:///a/b.mts', 'file:///a/b.cts']) assert.ok(mayBeStripped(url), url);
   for (const url of ['file:///a/b.js', 'node:internal/x.ts', 'https://x/a.ts', '']) assert.ok(!mayBeStripped(url), url);
+});
+
+test('an edit is stripped as Node does it, where it can', () => {
+  const strip = (code: string): string => {
+    process.emitWarning('new', 'ExperimentalWarning');
+    if (code === '(') throw new SyntaxError('Expression expected');
+    return code.replace(': number', '        ');
+  };
+  const { emitWarning } = process;
+  const written = 'const d: number = 1;';
+  const module = { stripTypeScriptTypes: strip };
+  assert.deepEqual(strippedEdit(written, 'const d         = 2;', module), {
+    kind: 'text', text: 'const d         = 1;',
+  });
+  assert.deepEqual(strippedEdit(written, 'const d         = 2;\n\n//# sourceURL=file:///d.ts', module), {
+    kind: 'text', text: 'const d         = 1;\n\n//# sourceURL=file:///d.ts',
+  });
+  assert.deepEqual(strippedEdit('(', '', module), { kind: 'bad', reason: 'Expression expected' });
+  assert.deepEqual(strippedEdit(written, '', {}), { kind: 'unable' });
+  assert.equal(process.emitWarning, emitWarning);
 });
