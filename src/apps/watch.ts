@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { watch as watchTree } from 'chokidar';
+import { createGlob } from '../base/glob.ts';
 import { messageOf } from '../base/host-error.ts';
 import type { Stats } from 'node:fs';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -32,24 +33,7 @@ export interface FileFilter {
 interface Rule {
   takesIn: boolean;
   isFolder: boolean;
-  pattern: RegExp;
-}
-
-function globToPattern(glob: string): RegExp {
-  const parts = glob.split('/').map((part) => {
-    if (part === '**') return '**';
-    return part
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replace(/\*+/g, '[^/]*')
-      .replaceAll('?', '[^/]');
-  });
-  let source = '';
-  parts.forEach((part, index) => {
-    const isLast = index === parts.length - 1;
-    if (part === '**') source += isLast ? '.*' : '(?:[^/]+/)*';
-    else source += isLast ? part : `${part}/`;
-  });
-  return new RegExp(`^${source}$`);
+  fits: (path: string) => boolean;
 }
 
 function toRule(text: string): Rule {
@@ -60,7 +44,7 @@ function toRule(text: string): Rule {
   // Without a slash a pattern holds at every depth; a leading one ties it to the app's folder.
   if (glob.startsWith('/')) glob = glob.slice(1);
   else if (!glob.includes('/')) glob = `**/${glob}`;
-  return { takesIn, isFolder, pattern: globToPattern(glob) };
+  return { takesIn, isFolder, fits: createGlob(glob) };
 }
 
 /** Makes a filter of `watchedFiles`. The last pattern that holds decides. */
@@ -79,7 +63,7 @@ export function createFileFilter(patterns: readonly string[]): FileFilter {
     for (let depth = 1; depth <= names.length; depth++) {
       const folder = names.slice(0, depth).join('/');
       for (const rule of rules) {
-        if (rule.isFolder && rule.pattern.test(folder)) verdict = rule.takesIn;
+        if (rule.isFolder && rule.fits(folder)) verdict = rule.takesIn;
       }
     }
     return verdict;
@@ -92,7 +76,7 @@ export function createFileFilter(patterns: readonly string[]): FileFilter {
       if (folder === false) return false;
       let verdict = folder ?? false;
       for (const rule of rules) {
-        if (!rule.isFolder && rule.pattern.test(path)) verdict = rule.takesIn;
+        if (!rule.isFolder && rule.fits(path)) verdict = rule.takesIn;
       }
       return verdict;
     },

@@ -3,6 +3,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createGlob } from '../base/glob.ts';
 import type { Site, SiteHandler } from '../wire/site-messages.ts';
 import { readRewrite } from './rewrite-rules.ts';
 import { flagOf, textOf, type XmlElement } from './xml.ts';
@@ -253,9 +254,8 @@ export function findScripts(folder: string, rows: readonly HandlerRow[]): SiteHa
     const slash = path.lastIndexOf('/');
     const [base, pattern] = [path.slice(0, slash + 1), path.slice(slash + 1)];
     const isPattern = /[*?]/.test(pattern);
-    const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
-    const fits = new RegExp(`^${source}$`, 'i');
-    const names = filesOf(join(folder, base)).filter((name) => fits.test(name));
+    const fits = createGlob(pattern.toLowerCase());
+    const names = filesOf(join(folder, base)).filter((name) => fits(name.toLowerCase()));
     const scripts = isPattern ? names.filter((name) => SCRIPT_ENDINGS.test(name)) : exactFirst(names, pattern);
     return {
       scripts: scripts.slice(0, SCRIPTS_MAX).map((name) => base + name),
