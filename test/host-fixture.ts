@@ -43,6 +43,8 @@ export interface HostOptions {
   env?: Readonly<Record<string, string>>;
   /** The SLIPSTREAM_HOME of another host. */
   home?: string;
+  /** A group of cgroup v2 that it runs in, as a service does. */
+  group?: string;
 }
 
 export interface HostedProcess {
@@ -221,6 +223,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
   running.set(mark, place);
   const words = [options.program ?? CLI, 'serve', root, ...args];
   const child = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (options.group !== undefined) writeFileSync(join(options.group, 'cgroup.procs'), String(child.pid));
   const output = new Output(child);
   const exited = exitOf(child);
 

@@ -14,12 +14,17 @@ export interface LimitPlace {
   problem?: string;
 }
 
+/** What is needed of a process. */
+export type LimitedProcess = Pick<AppProcess, 'pid' | 'killNow' | 'exited'>;
+
 /** See the head of this file. */
 export class AppLimits {
   readonly #log: Log;
   readonly #groups: ControlGroups;
   /** What was said already, by app. */
   readonly #told = new Map<string, string>();
+  /** Kills for memory that the log knows of, by group. */
+  readonly #kills = new Map<string, number>();
 
   constructor(log: Log, groups = new ControlGroups()) {
     this.#log = log;
@@ -40,7 +45,7 @@ export class AppLimits {
   }
 
   /** The process was spawned a moment ago. */
-  spawned({ name, settings }: App, process: AppProcess, { group }: LimitPlace): void {
+  spawned({ name, settings }: App, process: LimitedProcess, { group }: LimitPlace): void {
     if (group === undefined || process.pid === undefined) return;
     try {
       this.#groups.add(group, process.pid);
@@ -48,11 +53,19 @@ export class AppLimits {
       if (settings.limitsRequired) process.killNow();
       this.#tell(name, messageOf(error));
     }
+    void process.exited.then(() => this.#tellKills(name, group, settings.memoryLimitMb));
   }
 
   /** Nothing is started any more. */
   close(): void {
     this.#groups.close();
+  }
+
+  /** A SIGKILL without this line came from somebody else. */
+  #tellKills(app: string, group: string, memoryLimitMb: number): void {
+    const kills = this.#groups.memoryKills(group);
+    if (kills > (this.#kills.get(group) ?? 0)) this.#log.warn('app-memory-limit', { app, memoryLimitMb, kills });
+    this.#kills.set(group, kills);
   }
 
   #tell(app: string, reason: string): void {

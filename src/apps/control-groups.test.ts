@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { AppLimits } from './app-limits.ts';
 import { ControlGroups } from './control-groups.ts';
 import { DEFAULT_APP_SETTINGS, type App } from './app-config.ts';
-import type { AppProcess } from './app-process.ts';
+import type { ExitReport } from './app-process.ts';
 import { silentLog } from '../base/log.ts';
 
 const HOST = 4711;
@@ -79,7 +79,7 @@ test('ControlGroups says why limits cannot be kept', (t) => {
   assert.match(new ControlGroups('/nowhere').unavailable(BOTH)!, /ENOENT/);
 });
 
-test('AppLimits lets an app run without limits that nobody keeps, unless they are required', (t) => {
+test('AppLimits lets an app run without limits that nobody keeps, unless they are required', async (t) => {
   const { proc, group, file } = machine(t, { controllers: 'memory' });
   const warned: string[] = [];
   const log = { ...silentLog, warn: (event: string) => void warned.push(event) };
@@ -92,6 +92,16 @@ test('AppLimits lets an app run without limits that nobody keeps, unless they ar
   assert.match(limits.placeFor(app({ ...BOTH, limitsRequired: true })).problem!, /no controller cpu .*limitsRequired/);
   const place = limits.placeFor(app({ memoryLimitMb: 10 }));
   assert.equal(place.group, join(group, `app-shop-${HOST}`));
-  limits.spawned(app({}), { pid: 77 } as AppProcess, place);
+  const run = (pid: number): (() => Promise<void>) => {
+    let end!: (report: ExitReport) => void;
+    const exited = new Promise<ExitReport>((resolve) => (end = resolve));
+    limits.spawned(app({ memoryLimitMb: 10 }), { pid, killNow: () => assert.fail(), exited }, place);
+    return async () => void (end({ code: null, signal: 'SIGKILL', stderrTail: '' }), await exited);
+  };
+  const [first, second] = [run(76), run(77)];
   assert.equal(file(`app-shop-${HOST}/cgroup.procs`), '77');
+  writeFileSync(join(place.group!, 'memory.events'), 'oom 3\noom_kill 1\noom_group_kill 0\n');
+  await first();
+  await second();
+  assert.deepEqual(warned.slice(1), ['app-memory-limit'], 'of the one that the kernel killed');
 });

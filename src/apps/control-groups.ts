@@ -87,6 +87,8 @@ export class ControlGroups {
     const memory = memoryLimitMb > 0 ? String(memoryLimitMb * BYTES_PER_MB) : 'max';
     const cpu = cpuLimitPercent > 0 ? String((cpuLimitPercent * PERIOD_US) / 100) : 'max';
     this.#set(join(group, 'memory.max'), memory, memoryLimitMb > 0);
+    // Else the app would be moved to disk, which slows the whole machine, instead of being ended.
+    this.#set(join(group, 'memory.swap.max'), memoryLimitMb > 0 ? '0' : 'max', false);
     this.#set(join(group, 'cpu.max'), `${cpu} ${PERIOD_US}`, cpuLimitPercent > 0);
     return group;
   }
@@ -94,6 +96,12 @@ export class ControlGroups {
   /** Puts a process into a group, before it has children. @throws Error */
   add(group: string, pid: number): void {
     writeFileSync(join(group, 'cgroup.procs'), String(pid));
+  }
+
+  /** How many processes of a group the kernel has killed since they took too much memory. */
+  memoryKills(group: string): number {
+    const file = join(group, 'memory.events');
+    return existsSync(file) ? Number(/^oom_kill (\d+)$/m.exec(read(file))?.[1] ?? 0) : 0;
   }
 
   /** Removes what was made, as far as nothing runs in it. */
