@@ -182,6 +182,12 @@ test('service install writes a unit, and the host tells systemd that it is ready
   const unit = await runCli(['service', 'install', folder, '--print', '--listen', 'http://127.0.0.1:0']);
   if (process.platform === 'linux') assert.match(unit.stdout, /^ExecStart=.*main\.js serve .* --listen http/m);
   else assert.equal(unit.code, 0);
+  const plist = await runCli(['service', 'install', folder, '--print', '--kind', 'launchd', '--listen', 'http://*:80']);
+  assert.match(plist.stdout, /^<\?xml [^]*<plist version="1.0">\s*<dict>[^]*<string>serve<\/string>[^]*<\/plist>\n$/);
+  const words = [...plist.stdout.matchAll(/<string>(.*?)<\/string>/g)].map(([, word]) => word);
+  assert.ok(words.includes(folder) && words.includes('http://*:80') && words.includes(process.execPath), plist.stdout);
+  const other = await runCli(['service', 'install', folder, '--kind', 'x']);
+  assert.match(other.stderr, /systemd or launchd.*OPTION_INVALID/);
   assert.equal((await runCli(['service', 'remove'])).code, 2);
   // What systemd would hear is written to a file by a program with the name of its own.
   const heard = join(folder, 'heard');
@@ -198,9 +204,9 @@ test('service install writes a unit, and the host tells systemd that it is ready
     },
   });
   t.after(() => host.stop());
-  const words = (): string[] => (existsSync(heard) ? readFileSync(heard, 'utf8').trim().split('\n') : []);
-  await until('life', () => (words().includes('WATCHDOG=1') ? true : undefined));
-  assert.equal(words()[0], 'READY=1');
+  const heardWords = (): string[] => (existsSync(heard) ? readFileSync(heard, 'utf8').trim().split('\n') : []);
+  await until('life', () => (heardWords().includes('WATCHDOG=1') ? true : undefined));
+  assert.equal(heardWords()[0], 'READY=1');
   await host.stop();
-  await until('the end', () => (words().includes('STOPPING=1') ? true : undefined));
+  await until('the end', () => (heardWords().includes('STOPPING=1') ? true : undefined));
 });

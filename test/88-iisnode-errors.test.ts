@@ -3,6 +3,8 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until, type Got } from './http-client.ts';
@@ -28,7 +30,7 @@ function folder(name: string, program: string, iisnode = ''): Record<string, str
 /** All that is about named pipes, buffers and IIS itself. */
 const WITHOUT_MEANING = 'asyncCompletionThreadCount="2" maxNamedPipeConnectionPoolSize="9" ' +
   'maxNamedPipePooledConnectionAge="9" initialRequestBufferSize="9" maxRequestBufferSize="99999" ' +
-  'uncFileChangesPollingInterval="9" debuggerVirtualDir="x" flushResponse="true" idlePageOutTimePeriod="9" ' +
+  'debuggerVirtualDir="x" flushResponse="true" idlePageOutTimePeriod="9" ' +
   'debuggerPortRange="6000-6001" interceptor="x" debuggerExtensionDll="iisnode-inspector.dll"';
 
 const FILES = {
@@ -106,4 +108,39 @@ test('names in values, both spellings of the port range, a process for each core
     return count >= availableParallelism() ? count : undefined;
   });
   assert.equal(running, availableParallelism());
+});
+
+test('who waits for an app while the host stops gets 503.1001: the status, no body, Retry-After', async (t) => {
+  const host = await startHost({ files: {
+    ...folder('late', `console.log('began'); setInterval(() => {}, 1000);`),
+    ...folder('idle', HELD, 'devErrorsEnabled="true"'),
+    'plain/server.js': HELD,
+    'slipstream.yml': 'drainTimeoutMs: 1000\n',
+  } });
+  t.after(() => host.stop());
+  const waiting = get(`${host.url}late/app.js`);
+  await host.line(/app-output app=late .*began/);
+  // Heads that are half there when the host is told to stop are read to their ends.
+  const sockets = ['idle/app.js', 'plain/'].map((path) => {
+    const socket = connect(host.port, '127.0.0.1').setEncoding('latin1');
+    socket.write(`GET /${path} HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n`);
+    return socket;
+  });
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  // Answered behind those bytes: the front has them.
+  assert.equal((await get(`${host.url}nothing-here`)).status, 404);
+  const stopped = host.stop();
+  await host.line(/ stopping signal=SIGTERM/);
+  const [idle, plain] = await Promise.all(sockets.map(async (socket) => {
+    socket.write('\r\n');
+    let answer = '';
+    for await (const text of socket) answer += text as string;
+    return answer;
+  }));
+  assert.match(idle!, /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\nContent-Length: 0\r\n[^<]*\r\n\r\n$/);
+  assert.match(plain!, /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\n[^]*"code":"APP_STOPPED"/);
+  const late = await waiting;
+  assert.deepEqual([late.status, late.text, late.headers['retry-after']], [503, '', '5']);
+  await stopped;
+  assert.doesNotMatch(host.output(), /app-starting app=(?:idle|plain)/);
 });

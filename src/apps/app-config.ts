@@ -90,6 +90,16 @@ export const APP_SETTINGS = {
       'that ends in "/" means a folder and all below it, "!" takes out what an earlier one took in. ' +
       'node_modules and folders whose name starts with a dot are never watched.',
   },
+  watchBy: {
+    type: 'choice', default: 'auto', choices: ['auto', 'events', 'polling'],
+    text:
+      'How changes are noticed: the system tells them (`events`), or the files are looked at again and again ' +
+      '(`polling`), as `auto` does on network file systems, where changes made elsewhere are not told.',
+  },
+  watchPollingMs: {
+    type: 'integer', default: 1000, unit: 'ms', min: 10, max: 3_600_000,
+    text: 'How often watched files are looked at by `polling`.',
+  },
   debuggingEnabled: {
     type: 'boolean', default: true,
     text: 'Whether the app has a debugger. When not, its URLs go to the app like all others.',

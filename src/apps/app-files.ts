@@ -5,6 +5,7 @@ import { isAbsolute, posix } from 'node:path';
 import { OFFLINE_FILE } from './pause.ts';
 import { createFileFilter, stampOf, watchFiles } from './watch.ts';
 import { messageOf } from '../base/host-error.ts';
+import { isNetworkFolder } from '../base/network-folder.ts';
 import type { App } from './app-config.ts';
 import type { FileFilter, Watch } from './watch.ts';
 import type { Clock } from '../base/clock.ts';
@@ -40,6 +41,8 @@ export class AppFiles {
     const isSame =
       before.recycleOnChange === after.recycleOnChange &&
       before.envFile === after.envFile &&
+      before.watchBy === after.watchBy &&
+      before.watchPollingMs === after.watchPollingMs &&
       before.watchedFiles.join('\n') === after.watchedFiles.join('\n');
     if (isSame) return;
     this.#filter = filterOf(app);
@@ -73,6 +76,7 @@ export class AppFiles {
     if (this.#watch !== undefined) return;
     const watch = watchFiles({
       folder: app.folder, filter: this.#filter, clock, log: log.with({ app: app.name }), onChange,
+      pollingMs: pollingMsOf(app),
     });
     this.#watch = watch;
     void watch.ready.then(async () => {
@@ -97,6 +101,12 @@ export class AppFiles {
       return '';
     }
   }
+}
+
+function pollingMsOf({ folder, settings }: AppFilesOptions['app']): number | undefined {
+  const { watchBy, watchPollingMs } = settings;
+  const polls = watchBy === 'polling' || (watchBy === 'auto' && isNetworkFolder(folder));
+  return polls ? watchPollingMs : undefined;
 }
 
 function filterOf(app: AppFilesOptions['app']): FileFilter {

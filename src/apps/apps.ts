@@ -143,6 +143,8 @@ export interface Apps {
   openInspector(app: App, pid: number | undefined): Promise<LiveProcesses>;
   /** The requests that waited for the group are gone. */
   deactivate(group: string): void;
+  /** The host is about to stop: apps that run go on, no other one is started for a request. */
+  startNothing(): void;
   /** Ends all processes: SIGTERM now, SIGKILL to their groups after `graceMs`. Nothing is started again. */
   stop(graceMs: number): Promise<void>;
   /** Ends all processes with SIGKILL, synchronously. Nothing is started again. */
@@ -173,9 +175,7 @@ class AppRoom implements Apps {
     this.logs = new AppLogs({ logsFolder, log });
     this.#limits = new AppLimits(log);
     this.#usage = new UsageWatch({
-      clock,
-      log,
-      residentBytes,
+      clock, log, residentBytes,
       pools: () => this.#pools.values(),
       requestCounts: async () => (await front.requestCounts?.()) ?? new Map<string, RequestCounts>(),
     });
@@ -190,11 +190,8 @@ class AppRoom implements Apps {
   scan(): Promise<boolean> {
     if (this.#scan === undefined) return this.#startScan();
     // The running one may have passed what this caller knows to be new.
-    this.#nextScan ??= this.#scan.then(
-      () => this.#startScan(),
-      () => this.#startScan(),
-    );
-    return this.#nextScan;
+    const again = (): Promise<boolean> => this.#startScan();
+    return (this.#nextScan ??= this.#scan.then(again, again));
   }
 
   #startScan(): Promise<boolean> {
@@ -343,6 +340,10 @@ class AppRoom implements Apps {
 
   deactivate(group: string): void {
     this.#pools.get(group)?.deactivate();
+  }
+
+  startNothing(): void {
+    for (const pool of this.#allPools()) pool.startNothing();
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -40,6 +40,7 @@ export class Pool {
   /** It is being looked up whether the files are still those that failed. */
   #isChecking = false;
   #isStopped = false;
+  #startsNothing = false;
   readonly #gate = new PauseGate();
   #restarts: StartPacer;
   readonly succession: Succession;
@@ -92,7 +93,9 @@ export class Pool {
 
   /** A request waits for the app. Does nothing while an answer is on its way. */
   activate(): void {
-    if (this.#isStopped) return this.#callers.answer(this.#app, stoppedFailure(this.#app.name));
+    if (this.#isStopped || (this.#startsNothing && !this.#crew.hasLive)) {
+      return this.#callers.answer(this.#app, stoppedFailure(this.#app.name));
+    }
     this.#callers.isAsked = true;
     if (this.#isPausedNow()) return;
     if (this.#debuggeeWait.isOn) return;
@@ -197,6 +200,11 @@ export class Pool {
   /** All processes are ready that the app shall have. */
   get isWhole(): boolean {
     return this.#crew.isWhole(processCount(this.#app.settings));
+  }
+
+  /** The host is about to stop: who asks for an app that does not run is told so. */
+  startNothing(): void {
+    this.#startsNothing = true;
   }
 
   /** Nobody waits any more. */

@@ -94,6 +94,8 @@ export interface WatchOptions {
   filter: FileFilter;
   clock: Clock;
   log: Log;
+  /** How often the files are looked at; absent: the system tells of changes. */
+  pollingMs?: number | undefined;
   /** Gets the relative paths of what changed: some of them when it is many. */
   onChange: (paths: string[]) => void;
 }
@@ -165,7 +167,9 @@ export function watchFiles(options: WatchOptions): Watch {
     return false;
   }
 
-  const watcher = watchTree(folder, { ignored: isIgnored, ignoreInitial: true, depth: DEPTH_MAX });
+  const { pollingMs } = options;
+  const polling = pollingMs === undefined ? {} : { usePolling: true, interval: pollingMs, binaryInterval: pollingMs };
+  const watcher = watchTree(folder, { ignored: isIgnored, ignoreInitial: true, depth: DEPTH_MAX, ...polling });
   watcher.on('all', (event, path) => {
     const inside = relativePath(path);
     if (event === 'unlink' || event === 'unlinkDir') seen.delete(inside);

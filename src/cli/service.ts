@@ -21,6 +21,7 @@ on the folder, and says which commands switch it on. Nothing is started.
   --home FOLDER         SLIPSTREAM_HOME; default: for --system /var/lib/slipstream
   --listen ORIGIN       as for serve; may be repeated
   --name NAME           name of the service; default slipstream
+  --kind KIND           systemd or launchd; default: what this system has
   --print, --force, --json
 `;
 
@@ -33,7 +34,10 @@ const OPTIONS = {
   home: { type: 'string' },
   listen: { type: 'string', multiple: true, default: [] as string[] },
   name: { type: 'string', default: 'slipstream' },
+  kind: { type: 'string' },
 } as const;
+
+const KINDS = ['systemd', 'launchd'];
 
 const SYSTEM_HOME = '/var/lib/slipstream';
 
@@ -62,7 +66,9 @@ export async function service(words: string[]): Promise<void> {
     home: home === undefined ? undefined : resolve(home),
     user,
   };
-  const isMac = process.platform === 'darwin';
+  const kind = values.kind ?? (process.platform === 'darwin' ? 'launchd' : 'systemd');
+  if (!KINDS.includes(kind)) throw new HostError('OPTION_INVALID', `--kind is systemd or launchd, not "${kind}"`);
+  const isMac = kind === 'launchd';
   const text = isMac ? launchdPlist(facts) : systemdUnit(facts);
   const file = isMac ? plistPath(facts) : unitPath(facts);
   if (values.print) {

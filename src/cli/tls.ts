@@ -27,6 +27,8 @@ export const TLS_HELP = `Usage: slipstream tls <what> [options]
   tls check [--json]                    what is wrong with them; exit code 1 if anything is
   tls remove NAME                       removes the certificates of a name
 
+dev, add and remove take --json, too.
+
 A name may have an RSA and an ECDSA certificate. A certificate that is stored again takes the place of the
 former one; a running host shows it at the next handshake.
 `;
@@ -37,9 +39,10 @@ const ADD_OPTIONS = {
   cert: { type: 'string' },
   key: { type: 'string' },
   pfx: { type: 'string' },
+  json: { type: 'boolean', default: false },
 } as const;
 
-const LIST_OPTIONS = { json: { type: 'boolean', default: false } } as const;
+const JSON_OPTIONS = { json: { type: 'boolean', default: false } } as const;
 
 /** Runs the verb. @throws HostError OPTION_…, TLS_CERTIFICATE_…, HOME_UNSAFE */
 export async function tls(words: string[]): Promise<void> {
@@ -61,8 +64,9 @@ export async function tls(words: string[]): Promise<void> {
 }
 
 function makeLocal(words: string[]): void {
-  parseWords('tls', words, {}, 0);
+  const { values } = parseWords('tls', words, JSON_OPTIONS, 0);
   const { authorityFile, isAuthorityOld, validTo } = makeLocalCertificate(homeFolder(), Date.now());
+  if (values.json) return printJson({ authorityFile, isAuthorityOld, validTo });
   const lines = [
     `A certificate for localhost, *.localhost, 127.0.0.1 and ::1 is stored; it ends on ${day(validTo)}.`,
     `Its authority is ${isAuthorityOld ? 'the one from before' : 'new'}: ${authorityFile}`,
@@ -94,6 +98,7 @@ function add(words: string[]): void {
   const names = [...(values.host ?? []), ...listeners].map(certificateName);
   if (names.length === 0) throw new HostError('OPTION_INVALID', 'tls add needs --host NAME or --listen IP:PORT');
   const read = readGiven(values);
+  const stored: { name: string; file: string; validTo: string; warnings: string[] }[] = [];
   for (const name of names) {
     const findings = judgePair(read, name, Date.now());
     const error = findings.find(({ severity }) => severity === 'error');
@@ -102,9 +107,13 @@ function add(words: string[]): void {
       throw new HostError('TLS_CERTIFICATE_INVALID', `${where}: the certificate ${error.text}`);
     }
     const file = storeCertificate(homeFolder(), name, read);
-    process.stdout.write(`${name}: stored in ${file}, ends on ${day(new Date(read.validTo))}\n`);
-    for (const { text } of findings) process.stderr.write(`slipstream: warning: the certificate ${text}\n`);
+    const [validTo, warnings] = [new Date(read.validTo), findings.map(({ text }) => text)];
+    stored.push({ name, file, validTo: validTo.toISOString(), warnings });
+    if (values.json) continue;
+    process.stdout.write(`${name}: stored in ${file}, ends on ${day(validTo)}\n`);
+    for (const text of warnings) process.stderr.write(`slipstream: warning: the certificate ${text}\n`);
   }
+  if (values.json) printJson(stored);
 }
 
 function readGiven(values: { cert?: string; key?: string; pfx?: string }): ReadPair {
@@ -190,7 +199,7 @@ async function list(words: string[]): Promise<void> {
 }
 
 function check(words: string[]): void {
-  const { values } = parseWords('tls', words, LIST_OPTIONS, 0);
+  const { values } = parseWords('tls', words, JSON_OPTIONS, 0);
   const rows = storedCertificates(homeFolder()).map(rowOf);
   if (values.json) printJson(rows);
   else {
@@ -204,9 +213,10 @@ function check(words: string[]): void {
 }
 
 function remove(words: string[]): void {
-  const { positionals } = parseWords('tls', words, {}, 1);
+  const { values, positionals } = parseWords('tls', words, JSON_OPTIONS, 1);
   const [name] = positionals;
   if (name === undefined) throw new HostError('OPTION_INVALID', 'tls remove needs a name; see slipstream tls list');
   removeCertificate(homeFolder(), certificateName(name));
-  process.stdout.write(`${name}: removed\n`);
+  if (values.json) printJson({ removed: name });
+  else process.stdout.write(`${name}: removed\n`);
 }

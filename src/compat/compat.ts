@@ -248,7 +248,21 @@ function combine(
     }
   }
   setStartTimeout(values, set);
+  result.settings.env = { ...result.settings.env, ...logVariables(result.settings) };
   return result;
+}
+
+/** What the original tells the program about its logs. */
+function logVariables(settings: Readonly<Record<string, unknown>>): Record<string, string> {
+  if (settings['loggingEnabled'] === false) return {};
+  const kilobytes = (name: string): string => String(Math.round(Number(settings[name]) / 1024));
+  return {
+    IISNODE_LOGGINGENABLED: '1',
+    IISNODE_LOGDIRECTORY: String(settings['logDirectory']),
+    IISNODE_MAXTOTALLOGFILESIZEINKB: kilobytes('logTotalBytesMax'),
+    IISNODE_MAXLOGFILESIZEINKB: kilobytes('logFileBytesMax'),
+    IISNODE_MAXLOGFILES: String(settings['logFilesMax']),
+  };
 }
 
 /** The original tries so often, and waits so long between. */

@@ -90,7 +90,7 @@ export const IISNODE_SETTINGS: Readonly<Record<string, IisnodeRow>> = {
   maxnamedpipepooledconnectionage: { type: 'uint', meaning: ignored(UINT_IGNORED) },
   initialrequestbuffersize: { type: 'uint', meaning: ignored('everything streams') },
   maxrequestbuffersize: { type: 'uint', meaning: ignored('see headBytesMax in limits of the host') },
-  uncfilechangespollinginterval: { type: 'uint', meaning: ignored('changes are told by the system') },
+  uncfilechangespollinginterval: { type: 'uint', meaning: as('watchPollingMs', within(10, 3_600_000)) },
   gracefulshutdowntimeout: { type: 'uint', meaning: as('gracefulShutdownTimeoutMs', within(0, 86_400_000)) },
   logdirectory: { type: 'string', isExpanded: true, meaning: logDirectory },
   debuggingenabled: { type: 'boolean', meaning: as('debuggingEnabled') },
@@ -135,4 +135,5 @@ export const IISNODE_DEFAULTS: Readonly<Record<string, unknown>> = {
   logTotalBytesMax: 1_048_576,
   logFilesMax: 20,
   watchedFiles: ['/*.js', '/iisnode.yml'],
+  watchPollingMs: 5000,
 };

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { watch } from 'chokidar';
 import { HostError, messageOf } from '../base/host-error.ts';
+import { isNetworkFolder } from '../base/network-folder.ts';
 import { defaultConfig, readConfigFile, type HostConfig } from './host-config.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -14,6 +15,8 @@ export const CONFIG_NAMES = ['slipstream.yml', 'slipstream.yaml'] as const;
 
 /** An editor writes a file in several steps. */
 const QUIET_MS = 100;
+/** How often the file is looked at where the system does not tell of changes. */
+const POLLING_MS = 1000;
 
 /** The configuration file of a root; undefined when it has none. */
 export function findConfigFile(root: string): string | undefined {
@@ -46,6 +49,7 @@ export class ConfigFile {
     this.#watcher = watch(folder, {
       ignoreInitial: true,
       depth: 0,
+      ...(isNetworkFolder(folder) ? { usePolling: true, interval: POLLING_MS } : {}),
       ignored: (path) => path !== folder && !files.includes(path),
     });
     this.#watcher.on('all', () => this.#changed());

@@ -334,6 +334,7 @@ class Supervisor implements Host {
 
   async #stop(): Promise<void> {
     const { drainTimeoutMs } = this.#config.current.host;
+    this.#apps.startNothing();
     this.#control?.close();
     await this.#config.close();
     this.#tls.stop();

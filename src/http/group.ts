@@ -19,6 +19,8 @@ export interface Waiter {
 
 /** When to come again after a 503, in s. */
 const RETRY_AFTER_SECONDS = 1;
+/** The same while the host stops. */
+const RETRY_AFTER_STOP_SECONDS = 5;
 
 /** Whether the host was asked for a process. */
 type Activation =
@@ -153,6 +155,15 @@ export class ProcessGroup {
   failed(failure: Failure): void {
     this.#activation = 'none';
     this.#refuseAll(failure);
+  }
+
+  /** No process will come any more: the host stops, or is gone. True when somebody waited. */
+  stop(): boolean {
+    const hasWaiting = this.waiting > 0;
+    const message = `app "${this.#options.group.name}" is not started: the host is stopping`;
+    const retryAfterSeconds = RETRY_AFTER_STOP_SECONDS;
+    this.failed({ status: 503, code: 'APP_STOPPED', message, developer: [], retryAfterSeconds });
+    return hasWaiting;
   }
 
   /** The group is no more. */

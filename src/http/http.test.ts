@@ -307,6 +307,19 @@ test('drain closes idle connections at once, answers what is under way and cuts 
     assert.equal(await stuck.closed, 'reset');
   }));
 
+test('drain tells requests that wait for a process, in time, that none will come', () =>
+  withFront({}, async ({ client, front, clock, events }) => {
+    const waits = client();
+    waits.get('/');
+    await events.next(({ kind }) => kind === 'activate');
+    const drained = front.drain(1000);
+    clock.advance(1000);
+    assert.match(await waits.rest(), /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\n[^]*APP_STOPPED/);
+    waits.socket.end();
+    await waits.closed;
+    await drained;
+  }));
+
 test('drain with nothing open is over at once', () =>
   withFront({}, async ({ front }) => front.drain(1000)));
 

@@ -330,7 +330,7 @@ class HttpFront implements Front, LinkHost {
 
   drain(timeoutMs: number): Promise<void> {
     this.#context.isDraining = true;
-    return this.#listener.drain(timeoutMs);
+    return this.#listener.drain(timeoutMs, () => [...this.#groups.values()].filter((group) => group.stop()).length > 0);
   }
 
   close(): void {

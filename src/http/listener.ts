@@ -13,6 +13,8 @@ import { TlsDoor } from './tls-door.ts';
 
 /** Connections above connectionsMax that are still answered with 503 before those behind are just cut. */
 const TURNED_AWAY_MAX = 256;
+/** How long the last answers of a front may take to leave. */
+const LAST_WORDS_MS = 250;
 
 /** A client, whatever it speaks. */
 interface ClientConnection {
@@ -96,15 +98,23 @@ export class Listener {
     }
   }
 
-  /** Accepts nothing new, lets what is under way finish; after `timeoutMs` cuts what is left. */
-  async drain(timeoutMs: number): Promise<void> {
+  /**
+   * Accepts nothing new, lets what is under way finish; after `timeoutMs` cuts what is left. Just before, `lastWords`
+   * may answer somebody; when it says so the answer has a moment to leave.
+   */
+  async drain(timeoutMs: number, lastWords: () => boolean): Promise<void> {
     this.#closeServers();
     for (const connection of [...this.#connections.keys()]) connection.drain();
     if (this.#isEmpty()) return;
     await new Promise<void>((resolve) => {
-      const timer = this.#context.clock.after(timeoutMs, () => {
+      const { clock } = this.#context;
+      const cut = (): void => {
         this.#cutAll();
         resolve();
+      };
+      let timer = clock.after(timeoutMs, () => {
+        if (lastWords()) timer = clock.after(LAST_WORDS_MS, cut);
+        else cut();
       });
       this.#onEmpty = () => {
         timer.stop();
