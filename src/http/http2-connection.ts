@@ -5,6 +5,7 @@ import type * as http2 from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { Origin } from '../wire/link-messages.ts';
+import { watchPeer } from './client-socket.ts';
 import type { FrontContext } from './front-context.ts';
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts';
 import { readHttp2Head } from './http2-head.ts';
@@ -53,6 +54,7 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
   #idleDeadline: number;
   #isOver = false;
   #isLetGo = false;
+  #isWatched = false;
 
   constructor(socket: Socket, context: FrontContext, onClosed: (connection: Http2Connection) => void) {
     this.#socket = socket;
@@ -178,6 +180,8 @@ export class Http2Connection implements Http2ExchangeOwner, Ticked {
 
   tick(now: number): void {
     const { http2NuisancesMax } = this.#context.limits;
+    if (!this.#isWatched) watchPeer(this.#socket);
+    this.#isWatched = true;
     this.#nuisances = Math.max(0, this.#nuisances - Math.ceil(http2NuisancesMax / FORGIVEN_SHARE));
     for (const exchange of [...this.#active]) exchange.tick(now);
     if (now < this.#idleDeadline) return;

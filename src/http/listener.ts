@@ -2,7 +2,6 @@
 // the end. One per front; it may listen on several sockets.
 
 import * as net from 'node:net';
-import { watchPeer } from './client-socket.ts';
 import { Connection } from './connection.ts';
 import type { FrontContext } from './front-context.ts';
 import { Http2Connection } from './http2-connection.ts';
@@ -185,7 +184,6 @@ export class Listener {
       this.#connect(socket, { raw: socket, isHttp2: false });
       return;
     }
-    watchPeer(socket);
     this.#handshakes.add(socket);
     socket.once('close', () => {
       if (this.#handshakes.delete(socket)) this.#leave(socket);

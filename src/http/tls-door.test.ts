@@ -7,95 +7,10 @@ import { X509Certificate } from 'node:crypto';
 import {
   explicitlyTrusted, inDays, made, madeAuthority, madeRevocationList, pem, type MadeCertificate,
 } from '../../test/made-certificates.ts';
-import type { Origin } from '../wire/link-messages.ts';
 import type { ClientTrust, TlsState } from '../wire/tls-messages.ts';
-import { withFront, type TestFront } from './front.test.support.ts';
-
-const authority = madeAuthority();
-const ORIGIN = 'https://127.0.0.1:0';
-
-function serverCertificate(name: string, kind: 'ec' | 'rsa' = 'ec'): MadeCertificate {
-  return made(name, { kind, issuer: authority.issuer, names: [name] });
-}
-
-const shop = serverCertificate('shop.test');
-const shopRsa = serverCertificate('shop.test', 'rsa');
-const star = serverCertificate('*.wild.test');
-const other = serverCertificate('other.test');
-
-function stateOf(changes: Partial<TlsState> = {}): TlsState {
-  return {
-    handshake: {
-      minVersion: 'TLSv1.2',
-      ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256',
-      curves: 'X25519:prime256v1',
-      http2: false,
-    },
-    certificates: [
-      { names: ['shop.test'], pairs: [shop, shopRsa] },
-      { names: ['*.wild.test'], pairs: [star] },
-    ],
-    clientTrust: {},
-    ticketKeys: Buffer.alloc(48, 7).toString('base64'),
-    ...changes,
-  };
-}
-
-/** Resolves when it is closed, well or not. */
-function closeOf(socket: net.Socket): Promise<void> {
-  return new Promise((resolve) => socket.once('close', () => resolve()));
-}
-
-interface Visit extends tls.ConnectionOptions {
-  port: number;
-}
-
-/** A finished handshake, or the error that ended it. */
-async function shake(options: Visit): Promise<tls.TLSSocket> {
-  const socket = tls.connect({ host: '127.0.0.1', servername: 'shop.test', ca: authority.cert, ...options });
-  await once(socket, 'secureConnect');
-  return socket;
-}
-
-async function nameShown(options: Visit): Promise<string> {
-  const socket = await shake({ checkServerIdentity: () => undefined, ...options });
-  const subject = socket.getPeerX509Certificate()!.subject;
-  socket.destroy();
-  return subject;
-}
-
-/** A GET through the front to a scripted process: its answer and the origin that the process was told. */
-async function visit(
-  front: TestFront,
-  options: Visit,
-): Promise<{ answer: string; origin: Origin; session: Buffer }> {
-  const app = await front.join();
-  const sessions: Buffer[] = [];
-  const client = tls.connect({ host: '127.0.0.1', servername: 'shop.test', ca: authority.cert, ...options });
-  client.on('session', (session) => sessions.push(session));
-  client.write('GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n');
-  const { channel, request } = await Promise.race([
-    app.request(),
-    once(client, 'close').then(() => Promise.reject(new Error('closed before the request'))),
-  ]);
-  app.answer(channel, 'hello');
-  let answer = '';
-  for await (const chunk of client) answer += String(chunk);
-  app.close();
-  return { answer, origin: request.origin!, session: sessions.at(-1)! };
-}
-
-async function withTls(
-  state: TlsState,
-  body: (front: TestFront, port: number) => Promise<void>,
-  limits = {},
-): Promise<void> {
-  await withFront({ limits }, async (front) => {
-    front.front.tls(state);
-    const { port } = await front.front.listen({ port: 0, host: '127.0.0.1' }, ORIGIN);
-    await body(front, port);
-  });
-}
+import {
+  authority, closeOf, nameShown, ORIGIN, other, shake, stateOf, visit, withTls,
+} from './tls.test.support.ts';
 
 test('a request over TLS is answered, and the app learns of the handshake', async () => {
   await withTls(stateOf(), async (front, port) => {

@@ -1,10 +1,12 @@
 // Certificates by name: exact, wildcard, everybody else's; and what a handshake with one of them is like.
 // Replacing the state takes effect for the next handshake; connections keep what they have.
 
-import { constants, createHash } from 'node:crypto';
+import { constants, createHash, X509Certificate } from 'node:crypto';
 import type * as tls from 'node:tls';
 import { assert } from '../base/assert.ts';
-import type { ClientTrust, HandshakeSettings, TlsCertificate, TlsState } from '../wire/tls-messages.ts';
+import type {
+  CertificatePair, ClientTrust, HandshakeSettings, TlsCertificate, TlsState,
+} from '../wire/tls-messages.ts';
 
 /** How long a session may be resumed, in s. Tickets die earlier when their keys are replaced. */
 const SESSION_SECONDS = 43_200;
@@ -40,6 +42,12 @@ export class NameTable<Value> {
     if (exact !== undefined) return exact;
     const dot = plain.indexOf('.');
     return dot > 0 ? this.#wildcards.get(plain.slice(dot + 1)) : undefined;
+  }
+
+  /** All but that of `*`. */
+  *values(): Iterable<Value> {
+    yield* this.#exact.values();
+    yield* this.#wildcards.values();
   }
 
   /** The value of `*`. */
@@ -98,6 +106,28 @@ export class TlsStore {
     return this.#names.find(servername) ?? ofListener ?? this.#names.everybody ?? this.#state?.certificates[0];
   }
 
+  /** The name that a client asks for makes a difference at this listener. */
+  hasNames(origin: string): boolean {
+    return this.#shownAt(origin).size > 1;
+  }
+
+  /**
+   * All that a listener may show has one pair, of one kind of key and with issuers or without: each can take the
+   * place of any other in a handshake under way, and nothing of that one is left.
+   */
+  hasAlike(origin: string): boolean {
+    const kinds = new Set<string>();
+    for (const { pairs } of this.#shownAt(origin)) kinds.add(pairs.map(kindOf).join());
+    return kinds.size === 1 && ![...kinds][0]!.includes(',');
+  }
+
+  #shownAt(origin: string): Set<TlsCertificate> {
+    const shown = new Set(this.#names.values());
+    const nameless = this.certificateFor(origin, '');
+    if (nameless !== undefined) shown.add(nameless);
+    return shown;
+  }
+
   /** Options of the handshakes of a listener that shows this certificate. */
   optionsFor(origin: string, certificate: TlsCertificate): tls.TlsOptions {
     assert(this.#state !== null, 'who has a certificate has a state');
@@ -110,6 +140,16 @@ export class TlsStore {
       rejectUnauthorized: trust?.mode === 'require',
       ALPNProtocols: handshake.http2 ? PROTOCOLS : PROTOCOLS_HTTP1,
     };
+  }
+}
+
+/** '' for what cannot be read: the handshake will say so. */
+function kindOf({ cert }: CertificatePair): string {
+  try {
+    const chain = cert.split('-----BEGIN CERTIFICATE-----').length - 1;
+    return `${new X509Certificate(cert).publicKey.asymmetricKeyType} ${chain > 1 ? 'with issuers' : 'alone'}`;
+  } catch {
+    return '';
   }
 }
 
