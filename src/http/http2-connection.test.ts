@@ -246,6 +246,8 @@ test('what HTTP/1.1 refuses is refused here, with the same status', async () => 
     assert.equal(await status({ 'x-big': 'x'.repeat(5000) }), 431);
     assert.equal(await status({ 'x_forwarded_for': '1' }), 400);
     assert.equal(await status({ host: 'other.test' }), 400);
+    const socket = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'https', ':path': '/' };
+    assert.equal(await status({ ...socket, 'content-length': '5' }), 400);
   }, { headBytesMax: 4096, targetBytesMax: 1024 });
 });
 

@@ -92,6 +92,8 @@ function finish(pseudo: Pseudo, fields: string[], ended: boolean): Http2HeadResu
   if (!TARGET.test(pseudo.path)) return bad('a byte in the path that is not allowed there');
   const parts = splitTarget(method, pseudo.path);
   if (parts.kind === 'bad') return bad(parts.message);
+  // A backend would wait for a body that never comes, or take the next request for it.
+  if (isWebSocket && steering.contentLength !== null) return bad('a CONNECT with a body');
   const body = isWebSocket ? { kind: 'none' as const } : bodyOf(ended);
   if (body === null) return bad('a Content-Length that is no single decimal number below 2^53');
   // Programs see by it that there is a body: RFC 9112 6.
