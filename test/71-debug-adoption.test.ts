@@ -134,6 +134,108 @@ for (const transport of ['thread', 'port']) {
   });
 }
 
+/** Its answer is of no interest. */
+function visit(url: string): Promise<void> {
+  return see(url).then(() => {}, () => {});
+}
+
+const TWO_PROCESSES = 'defaults: {processes: 2}\n';
+
+/** The two processes that serve, in order of their numbers; that of `ended` is none. */
+async function poolOf(url: string, ended = 0): Promise<Set<number>> {
+  const pids = new Set<number>();
+  await until('two processes serve', async () => {
+    const { pid } = await see(`${url}shop/`);
+    if (pid !== ended) pids.add(pid);
+    return pids.size === 2 ? true : undefined;
+  });
+  return new Set([...pids].sort());
+}
+
+interface View {
+  viewer: PollViewer;
+  sessions: string[];
+}
+
+/** A viewer that has enabled the debugger in `count` programs, and their sessions. */
+async function viewAll(t: TestContext, url: string, count: number): Promise<View> {
+  const viewer = new PollViewer(url);
+  await viewer.open();
+  t.after(() => viewer.vanish());
+  const attached = await until(`${count} programs`, () => {
+    const found = viewer.events.filter((message) => message.method === 'Target.attachedToTarget');
+    return found.length === count ? found : undefined;
+  });
+  const sessions = attached.map(({ params }) => (params as { sessionId: string }).sessionId);
+  for (const session of sessions.filter((one) => one !== viewer.session)) {
+    await viewer.send('Runtime.enable', {}, session);
+    await viewer.send('Debugger.enable', {}, session);
+  }
+  return { viewer, sessions };
+}
+
+test('a session attached to processes that serve outlives its killed host, and so do they', async (t) => {
+  const host = await hosted(t, TWO_PROCESSES);
+  const pool = await poolOf(host.url);
+  assert.equal((await get(`${host.url}shop/debug/?live`)).status, 200);
+  const { session } = pidsOf(host);
+  const { viewer, sessions } = await viewAll(t, `${host.url}shop/debug/`, 2);
+  const place = { urlRegex: 'shop/server\\.js$', lineNumber: GREETING_LINE };
+  for (const one of sessions) await viewer.send('Debugger.setBreakpointByUrl', place, one);
+  void visit(`${host.url}shop/`);
+  const stood = await viewer.event((message) => message.method === 'Debugger.paused');
+  const standing = Number(stood.sessionId!.slice(1));
+  assert.ok(pool.has(standing));
+  await killed(host);
+  await viewer.vanish();
+
+  const next = await start(t, { successorOf: host });
+  const { viewer: second } = await viewAll(t, `${next.url}shop/debug/`, 2);
+  const paused = await second.event(({ method, sessionId }) => {
+    return method === 'Debugger.paused' && sessionId === stood.sessionId;
+  });
+  const { callFrameId } = (paused.params as { callFrames: { callFrameId: string }[] }).callFrames[0]!;
+  const name = { callFrameId, expression: 'name' };
+  const value = await second.send('Debugger.evaluateOnCallFrame', name, stood.sessionId);
+  assert.equal((value as { result: { value: string } }).result.value, 'you');
+  // The one that stands goes on, and serves again beside the other; what they print is heard.
+  for (const one of sessions) await second.send('Debugger.setBreakpointsActive', { active: false }, one);
+  await second.send('Debugger.resume', {}, stood.sessionId);
+  assert.deepEqual(await poolOf(next.url), pool);
+  await next.line(/served \/shop\//);
+  assert.equal(pidsOf(next)['session'], session);
+
+  // The end of the session ends nothing that serves; others take over, since nobody is to read what they print.
+  assert.equal((await get(`${next.url}shop/debug/?kill`)).text, KILLED);
+  await second.event((message) => message.method === 'Inspector.detached');
+  await until('others took over', async () => (pool.has((await see(`${next.url}shop/`)).pid) ? undefined : true));
+  await until('all of the session is gone', () => ([...pool, session!].some(isAlive) ? undefined : true));
+  assert.equal((await get(`${next.url}shop/debug/?kill`)).text, GONE);
+});
+
+test('a process that spins, and one that came later, go on in the session of another host', async (t) => {
+  const spin = APP.replace("'\\n'", "' by ' + process.pid + '\\n'").replace(
+    'res.end(', "while (req.url.endsWith('spin') && !globalThis.enough);\n  res.end(",
+  );
+  assert.match(spin, /by.*while/s);
+  const host = await hosted(t, '', { files: { 'shop/server.js': spin, 'slipstream.yml': TWO_PROCESSES } });
+  const pool = await poolOf(host.url);
+  await get(`${host.url}shop/debug/?live`);
+  const [first] = pool;
+  process.kill(first!, 'SIGKILL');
+  const next = await poolOf(host.url, first);
+  const later = [...next].find((pid) => !pool.has(pid))!;
+  await host.line(new RegExp(`session-kept.*\\b${later}\\b`));
+  void visit(`${host.url}shop/spin`);
+  const spinning = /by (\d+)/.exec(await host.line(/served \/shop\/spin/))![1]!;
+  await killed(host);
+
+  const other = await start(t, { successorOf: host });
+  const { viewer } = await viewAll(t, `${other.url}shop/debug/`, 2);
+  await viewer.send('Runtime.evaluate', { expression: 'globalThis.enough = true' }, `p${spinning}`);
+  assert.deepEqual(await poolOf(other.url), next);
+});
+
 test('a host that stops takes an adopted session along, one that is killed leaves it again', async (t) => {
   const host = await hosted(t, 'frontProcesses: 2\n');
   await get(`${host.url}shop/debug/?mine`);

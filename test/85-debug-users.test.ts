@@ -11,7 +11,7 @@ import { KEY_FIELD } from '../src/wire/poll-messages.ts';
 import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 import { whyNoOtherUser } from './other-user.ts';
-import { signIn } from './poll-viewer.ts';
+import { PollViewer, signIn } from './poll-viewer.ts';
 
 const NOBODY = 65_534;
 const AS_ROOT = { skip: whyNoOtherUser() };
@@ -109,3 +109,43 @@ test('a link lets another user in', AS_ROOT, async (t) => {
   const link = /http:\S+/.exec(stdout)![0];
   assert.equal(await statusForNobody(link), '303');
 });
+
+for (const how of ['', '?live']) {
+  test(`a session of an app of another user outlives its killed host (${how || 'debuggee'})`, AS_ROOT, async (t) => {
+    const source = APP.replace("response.end('fine')", "response.end(process.pid + ' of ' + process.getuid())");
+    const host = await hostFor(t, () => ({ 'other/server.js': source }));
+    const url = `${host.url}other/`;
+    assert.equal((await get(url)).status, 200);
+    assert.equal((await get(`${url}debug/${how}`, { headers: NAVIGATION })).status, 200);
+    const before = (await get(url)).text;
+    assert.match(before, / of 65534$/);
+    const viewer = new PollViewer(`${url}debug/`);
+    await viewer.open();
+    await viewer.send('Runtime.evaluate', { expression: 'globalThis.mark = 7' });
+    await host.line(/session-kept/);
+    process.kill(host.pid, 'SIGKILL');
+    await host.exited;
+    await viewer.vanish();
+    const next = await startHost({ successorOf: host });
+    try {
+      assert.equal((await get(url)).text, before);
+      const second = new PollViewer(`${url}debug/`);
+      await second.open();
+      const mark = await second.send('Runtime.evaluate', { expression: 'mark' });
+      assert.equal((mark as { result: { value: number } }).result.value, 7);
+      // A front that dies is dialled again at the place of the host before.
+      const front = next.processes().find(({ role }) => role === 'front')!;
+      process.kill(front.pid, 'SIGKILL');
+      await until('the next front serves it', async () => {
+        const answer = await get(url).catch(() => null);
+        return answer?.text === before ? true : undefined;
+      });
+      assert.match((await get(`${url}debug/?kill`)).text, /have been killed/);
+      await until('another process serves', async () => ((await get(url)).text === before ? undefined : true));
+      await second.vanish();
+    } finally {
+      // Before what it took over is looked for.
+      await next.stop();
+    }
+  });
+}

@@ -28,6 +28,8 @@ export interface AdoptedProcess {
   stamp: string;
   stdout: PassThrough;
   stderr: PassThrough;
+  /** Of its inspector, which is open, where it is a regular process. */
+  port?: number;
 }
 
 /** See the head of this file. */

@@ -117,6 +117,7 @@ function environment(options: CommandOptions): Record<string, string> {
     SLIPSTREAM_FRONTS: options.fronts,
     SLIPSTREAM_KEY: options.key,
     SLIPSTREAM_GRACE_MS: String(graceMs),
+    SLIPSTREAM_INSPECTED_GRACE_MS: String(debuggeeGraceMs),
     SLIPSTREAM_BASE_PATH: app.path.slice(0, -1),
     SLIPSTREAM_APP: app.name,
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),

@@ -27,6 +27,14 @@ export const KILL_AFTER_MS = 5000;
 /** How long output may come after the exit: somebody who left the process group may hold the pipe. */
 const OUTPUT_TIMEOUT_MS = 250;
 
+/** The reading end of what a process prints. */
+export interface OutputPipe {
+  pid: number;
+  stream: 'stdout' | 'stderr';
+  /** Node's own object, which other processes of ours can be given. */
+  handle: unknown;
+}
+
 /** How a process ended. */
 export interface ExitReport {
   code: number | null;
@@ -44,8 +52,8 @@ export interface ProcessWatcher {
   askDrain(process: AppProcess): Promise<void>;
   forget(process: AppProcess): void;
   output(process: AppProcess, stream: 'stdout' | 'stderr', line: string): void;
-  /** Somebody else sees to its end, should the host be gone. */
-  keep(process: AppProcess): void;
+  /** Whether somebody else sees to its end, should the host be gone. */
+  keep(process: AppProcess, isKept: boolean): void;
 }
 
 export interface ProcessOptions extends CommandOptions {
@@ -84,11 +92,16 @@ export class AppProcess {
   #readyAtMs: number | undefined;
   #exit: ExitReport | undefined;
   #killAfterMs = KILL_AFTER_MS;
+  /** A debugger has it: it may stand, or spin, for days, and is never late. */
+  #isInspected: boolean;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
     this.id = options.id;
     this.inspector = new LiveInspector(options.clock);
+    const { debug, adopted } = options;
+    this.#isInspected = debug !== undefined || adopted !== undefined;
+    if (adopted?.port !== undefined) this.inspector.found(adopted.port);
     this.#startedAtMs = options.clock.now();
     this.command = commandOf(options);
     this.listened = new Promise((resolve) => (this.#tellListened = resolve));
@@ -130,16 +143,29 @@ export class AppProcess {
     return this.#options.key;
   }
 
-  /** The descriptors that its output comes by; none when there are none here. */
-  get outputDescriptors(): number[] {
-    const streams = [this.#child?.stdout, this.#child?.stderr];
-    const found = streams.map((stream) => (stream as { _handle?: { fd?: number } } | null | undefined)?._handle?.fd);
-    return found.filter((fd): fd is number => fd !== undefined && fd >= 0);
+  /** The pipes that its output comes by; none when there are none here. */
+  get pipes(): OutputPipe[] {
+    const child = this.#child;
+    if (child?.pid === undefined || !HAS_GROUPS) return [];
+    const { pid } = child;
+    return (['stdout', 'stderr'] as const).flatMap((stream) => {
+      const handle = (child[stream] as { _handle?: unknown } | null)?._handle ?? null;
+      return handle === null ? [] : [{ pid, stream, handle }];
+    });
   }
 
   /** See {@link ProcessWatcher.keep}. */
-  keep(): void {
-    this.#options.watcher.keep(this);
+  keep(isKept: boolean): void {
+    this.#options.watcher.keep(this, isKept);
+  }
+
+  /** A debugger has it from now on, or has it no more. */
+  inspected(isInspected: boolean): void {
+    if (this.#isInspected === isInspected || this.#options.debug !== undefined) return;
+    this.#isInspected = isInspected;
+    const { kind } = this.#state;
+    if (kind === 'away') this.#run('deadline-link');
+    else if (kind === 'starting') this.#run('deadline-start');
   }
 
   get describedCommand(): string {
@@ -273,8 +299,7 @@ export class AppProcess {
 
   #run(effect: ProcessEffect): void {
     const { settings } = this.#options.app;
-    // A debuggee may stand at a breakpoint for days: it is never late.
-    const isPatient = this.#options.debug !== undefined;
+    const isPatient = this.#isInspected;
     switch (effect) {
       case 'ask-drain':
         this.#drain();

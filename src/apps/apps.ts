@@ -20,6 +20,7 @@ import type { DebugOptions } from './app-command.ts';
 import type { App, AppSettingsSource } from './app-config.ts';
 import type { ProcessWatcher } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
+export type { AdoptedProcess, AppStatus, DebugOptions, OtherSockets };
 import type { Debuggee, LiveProcesses, PoolOptions } from './pool-options.ts';
 import type { RequestCounts } from './usage-watch.ts';
 import type { Clock } from '../base/clock.ts';
@@ -29,16 +30,12 @@ import type { ExpectedProcess, Failure } from '../wire/front-messages.ts';
 export { APP_SETTINGS, asideGroup, DEFAULT_APP_SETTINGS, HOST_ONLY_SETTINGS } from './app-config.ts';
 export { readAppOverrides, readAppSettings } from './app-config.ts';
 export { discoverApps, sitePath } from './discover.ts';
-export type { DebugOptions } from './app-command.ts';
 export type { App, AppSettings, AppSettingsSource, FolderSettings } from './app-config.ts';
 export { userOf } from './app-user.ts';
 export { ControlGroups, hasKernelLimits } from './control-groups.ts';
 export type { ExitReport } from './app-process.ts';
-export type { AppStatus } from './app-status.ts';
 export type { AppLogs, PrintedLine } from './app-logs.ts';
-export type { OtherSockets } from './app-place.ts';
-export type { AdoptedProcess } from './adopted-child.ts';
-export type { Debuggee } from './pool-options.ts';
+export type { Debuggee, LiveProcesses } from './pool-options.ts';
 export type { RequestCounts } from './usage-watch.ts';
 export { residentBytes } from './process-memory.ts';
 
@@ -136,6 +133,8 @@ export interface Apps {
    * @throws HostError ROUTE_NOT_FOUND
    */
   adoptDebuggee(app: App, options: DebugOptions, adopted: AdoptedProcess): Debuggee;
+  /** The same of processes that serve, at least one, and whose inspectors are open. */
+  adoptServing(app: App, adopted: readonly (AdoptedProcess & { port: number })[]): LiveProcesses;
   /**
    * Opens the inspector of a process that serves; it goes on serving. `kill` of the result leaves it alone.
    * @throws HostError DEBUGGER_NOT_RUNNING, DEBUGGEE_UNREACHABLE, ROUTE_NOT_FOUND
@@ -299,16 +298,13 @@ class AppRoom implements Apps {
 
   #poolOf(app: App): Pool {
     const pool = this.#pools.get(app.group);
-    if (pool === undefined) throw new HostError('ROUTE_NOT_FOUND', `app "${app.name}" is not there any more`);
-    return pool;
+    if (pool !== undefined) return pool;
+    throw new HostError('ROUTE_NOT_FOUND', `app "${app.name}" is not there any more`);
   }
 
   activate(group: string): void {
     const pool = this.#pools.get(group);
-    if (pool !== undefined) {
-      pool.activate();
-      return;
-    }
+    if (pool !== undefined) return pool.activate();
     // The app went away between the request and this message.
     const message = `no app serves the group "${group}"`;
     this.#options.front.failed(group, { status: 404, code: 'ROUTE_NOT_FOUND', message, developer: [] });
@@ -332,6 +328,10 @@ class AppRoom implements Apps {
 
   adoptDebuggee(app: App, options: DebugOptions, adopted: AdoptedProcess): Debuggee {
     return this.#poolOf(app).adoptDebuggee(options, adopted);
+  }
+
+  adoptServing(app: App, adopted: readonly (AdoptedProcess & { port: number })[]): LiveProcesses {
+    return this.#poolOf(app).adoptServing(adopted);
   }
 
   async openInspector(app: App, pid: number | undefined): Promise<LiveProcesses> {
@@ -425,8 +425,10 @@ class AppRoom implements Apps {
         this.#usage.wake();
       },
       askDrain: (process) => front.retire(process.id),
-      keep: () => {
-        expected.isKept = true;
+      keep: (process, isKept) => {
+        // One that is forgotten is not to be expected again.
+        if (!this.#known.has(process.id) || (expected.isKept ?? false) === isKept) return;
+        expected.isKept = isKept;
         front.expect(expected);
       },
       forget: (process) => {

@@ -51,6 +51,11 @@ export class LiveInspector {
     });
   }
 
+  /** Another host opened it. */
+  found(port: number): void {
+    this.#port = port;
+  }
+
   /** It was closed: the next one has another port. */
   forget(): void {
     this.#port = undefined;

@@ -5,7 +5,7 @@ import type { DebugOptions } from './app-command.ts';
 import type { App } from './app-config.ts';
 import { startOf } from '../base/process-identity.ts';
 import type { AdoptedProcess } from './adopted-child.ts';
-import type { AppProcess, ExitReport, ProcessWatcher } from './app-process.ts';
+import type { AppProcess, ExitReport, OutputPipe, ProcessWatcher } from './app-process.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Failure } from '../wire/front-messages.ts';
@@ -22,9 +22,9 @@ export interface Debuggee {
   /** SIGTERM, then SIGKILL to its group after 500 ms. Resolves when it is gone. */
   kill(): Promise<void>;
   /** What another host needs to take it over; undefined: it cannot. */
-  adoptable(): Promise<Pick<AdoptedProcess, 'pid' | 'key' | 'start' | 'stamp'> | undefined>;
+  adoptable(): Promise<Pick<AdoptedProcess, 'pid' | 'key' | 'start' | 'stamp' | 'port'> | undefined>;
   /** Where its output can be read after the host is gone. */
-  readonly outputDescriptors: number[];
+  readonly pipes: OutputPipe[];
   /** Its session proxy sees to its end, should the host be gone. */
   keep(): void;
 }
@@ -54,6 +54,8 @@ export interface LiveProcesses extends Debuggee {
   /** Of the first one, whose pid it is. */
   port: number;
   others: { pid: number; port: number }[];
+  /** Each of them; `kill` leaves it running. */
+  processes: Debuggee[];
 }
 
 /**
@@ -64,6 +66,7 @@ export async function openLive(
   app: string,
   regular: Iterable<AppProcess>,
   pid: number | undefined,
+  stamp: Promise<string>,
 ): Promise<LiveProcesses> {
   const asked = [...regular].filter((process) => {
     return process.state.kind === 'ready' && (pid === undefined || process.pid === pid);
@@ -72,20 +75,45 @@ export async function openLive(
     asked.map(async (process) => ({ process, pid: process.pid!, port: await process.inspector.open(process.pid!) })),
   );
   const opened = tried.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const [first, ...others] = opened;
-  if (first === undefined) {
+  if (opened.length === 0) {
     for (const result of tried) if (result.status === 'rejected') throw result.reason;
     const which = pid === undefined ? '' : ` with pid ${pid}`;
     throw new HostError('DEBUGGER_NOT_RUNNING', `app "${app}" has no process${which} that serves requests`);
   }
+  return liveOf(opened, stamp);
+}
+
+/** Regular processes, at least one, whose inspectors are open at these ports. */
+export function liveOf(
+  opened: readonly { process: AppProcess; pid: number; port: number }[],
+  stamp: Promise<string>,
+): LiveProcesses {
+  const processes = opened.map(({ process, pid, port }): Debuggee => {
+    const debuggee = debuggeeOf(process, pid, stamp);
+    process.inspected(true);
+    return {
+      ...debuggee,
+      async adoptable() {
+        const ids = await debuggee.adoptable();
+        return ids && { ...ids, port };
+      },
+      // What was attached to a running process leaves it running.
+      async kill() {
+        process.inspector.forget();
+        process.inspected(false);
+        process.keep(false);
+      },
+    };
+  });
+  const [first, ...others] = opened;
   return {
-    ...debuggeeOf(first.process, first.pid),
-    port: first.port,
+    ...processes[0]!,
+    port: first!.port,
     others: others.map((other) => ({ pid: other.pid, port: other.port })),
+    processes,
     exited: Promise.all(opened.map(({ process }) => process.exited)).then((reports) => reports.at(-1)!),
-    // What was attached to a running process leaves it running.
     async kill() {
-      for (const { process } of opened) process.inspector.forget();
+      await Promise.all(processes.map((process) => process.kill()));
     },
   };
 }
@@ -93,14 +121,15 @@ export async function openLive(
 const DEBUGGEE_KILL_AFTER_MS = 500;
 
 /** A process with its inspector open, as a debugger has it. */
-export function debuggeeOf(process: AppProcess, pid: number, stamp?: Promise<string>): Debuggee {
+export function debuggeeOf(process: AppProcess, pid: number, stamp: Promise<string>): Debuggee {
   const start = startOf(pid);
   return {
     pid,
-    outputDescriptors: process.outputDescriptors,
-    keep: () => process.keep(),
+    pipes: process.pipes,
+    keep: () => process.keep(true),
     async adoptable() {
-      if (stamp === undefined || start === undefined) return undefined;
+      // What it prints would fill its pipe, or fail, where nobody can read on.
+      if (start === undefined || process.pipes.length === 0) return undefined;
       return { pid, key: process.key, start, stamp: await stamp };
     },
     process: process.id,

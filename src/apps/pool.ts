@@ -12,7 +12,7 @@ import { LastEnds } from './last-ends.ts';
 import { isLive } from './process-state.ts';
 import { StartPacer } from './pacer.ts';
 import { PauseGate } from './pause.ts';
-import { debuggeeOf, openLive } from './pool-options.ts';
+import { debuggeeOf, liveOf, openLive } from './pool-options.ts';
 import { poolStatus } from './pool-status.ts';
 import { crashLoopFailure, failureOf, lossOf, unusableFailure } from './process-failure.ts';
 import { afterChange } from './recycle-policy.ts';
@@ -144,7 +144,22 @@ export class Pool {
 
   /** See {@link openLive}. */
   openInspector(pid: number | undefined): Promise<LiveProcesses> {
-    return openLive(this.#app.name, this.#crew.regular, pid);
+    return openLive(this.#app.name, this.#crew.regular, pid, this.#files.startedStamp);
+  }
+
+  /** Takes over processes, at least one, that serve and that another host started, with their inspectors open. */
+  adoptServing(adopted: readonly (AdoptedProcess & { port: number })[]): LiveProcesses {
+    // Those that this host has started already are not needed.
+    this.#crew.retireRegular();
+    this.#files.noteStart(adopted[0]!.stamp);
+    const opened = adopted.map((one) => {
+      const process = this.#options.launch(this.#app, this.#onChanged, undefined, one);
+      this.#crew.regular.add(process);
+      return { process, pid: one.pid, port: one.port };
+    });
+    this.#complete(this.#crew.regular);
+    this.#files.open();
+    return liveOf(opened, this.#files.startedStamp);
   }
 
   status(): AppStatus {
@@ -296,6 +311,11 @@ export class Pool {
   #fill(set: Set<AppProcess>): void {
     const wanted = processCount(this.#app.settings);
     if (set.size < wanted) this.#files.noteStart();
+    this.#complete(set);
+  }
+
+  #complete(set: Set<AppProcess>): void {
+    const wanted = processCount(this.#app.settings);
     while (set.size < wanted) set.add(this.#options.launch(this.#app, this.#onChanged));
   }
 

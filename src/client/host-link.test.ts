@@ -45,7 +45,7 @@ test('FrontLinks reports that no front was there for the grace time', async (t) 
   const reason = await new Promise<string>((resolve) => {
     const links = new FrontLinks({
       paths: ['/nowhere/front.sock'],
-      graceMs: 20,
+      graceMs: () => 20,
       frames: NO_FRAMES,
       onAbandoned: resolve,
     });
@@ -115,7 +115,7 @@ test('a REFUSED hello is a failed dial', async (t) => {
   await once(refusing, 'listening');
   t.after(() => refusing.close());
   const reason = await new Promise<string>((resolve) => {
-    const options = { paths: [path], graceMs: 1, frames: NO_FRAMES, onAbandoned: resolve };
+    const options = { paths: [path], graceMs: () => 1, frames: NO_FRAMES, onAbandoned: resolve };
     const links = new FrontLinks(options);
     t.after(() => links.stop());
     links.setReferenced(true);

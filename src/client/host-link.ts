@@ -34,7 +34,7 @@ export interface FrontLinksOptions<Channel extends object> {
   /** The app's name. */
   title?: string;
   /** How long the process lives without any front, in ms. */
-  graceMs: number;
+  graceMs(): number;
   frames: ChannelFrames<Channel>;
   /** A front took this process: told each time, before the registrations are sent again. */
   onWelcome?: (link: PurgeLink) => void;
@@ -43,7 +43,7 @@ export interface FrontLinksOptions<Channel extends object> {
   /** The last channel of a link is over. */
   onIdle?: () => void;
   /** No front was reachable for the grace time. `reason` is the last failure. */
-  onAbandoned: (reason: string) => void;
+  onAbandoned: (reason: string, graceMs: number) => void;
 }
 
 /** How long a front may take to answer HELLO, in ms. */
@@ -124,8 +124,8 @@ export class FrontLinks<Channel extends object> {
 
   /** A dial failed: is this the end? */
   away(reason: string): void {
-    const { graceMs, onAbandoned } = this.options;
-    if (this.#links.every((link) => link.awayMs >= graceMs)) onAbandoned(reason);
+    const graceMs = this.options.graceMs();
+    if (this.#links.every((link) => link.awayMs >= graceMs)) this.options.onAbandoned(reason, graceMs);
   }
 
   /** Writes out what was collected: for the last moment of the process. */

@@ -83,20 +83,29 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   return true;
 }
 
+/** How long this process lives without a front: somebody may have opened its inspector meanwhile. */
+function graceOf(env: NodeJS.ProcessEnv): () => number {
+  const graceMs = graceMsOf(env['SLIPSTREAM_GRACE_MS']);
+  const inspected = env['SLIPSTREAM_INSPECTED_GRACE_MS'];
+  const inspectedMs = inspected === undefined ? graceMs : graceMsOf(inspected);
+  // Loaded when it matters only.
+  const isInspected = (): boolean => process.getBuiltinModule('node:inspector').url() !== undefined;
+  return () => (isInspected() ? Math.max(graceMs, inspectedMs) : graceMs);
+}
+
 /** Joins a hosted process to its fronts. */
 function serveApp(
   { paths, key, appSocket }: { paths: readonly string[]; key: string; appSocket: string | undefined },
   env: NodeJS.ProcessEnv,
 ): void {
-  const graceMs = graceMsOf(env['SLIPSTREAM_GRACE_MS']);
   const options: FrontLinksOptions<ExchangeSocket> = {
     paths,
     key,
-    graceMs,
+    graceMs: graceOf(env),
     frames: exchangeFrames(() => appListen.server),
     onWelcome: (link) => purger.welcomed(link),
     onPurged: (answer, link) => purger.purged(answer, link),
-    onAbandoned: (reason) => endAbandoned(graceMs, reason),
+    onAbandoned: (reason, graceMs) => endAbandoned(graceMs, reason),
   };
   const title = env['SLIPSTREAM_APP'];
   if (title !== undefined) options.title = title;

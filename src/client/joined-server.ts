@@ -67,7 +67,7 @@ export class JoinedServer implements HandleOwner {
       paths: granted.fronts,
       key: granted.key,
       // The process is its user's: it waits for a host as long as it lives.
-      graceMs: Number.POSITIVE_INFINITY,
+      graceMs: () => Number.POSITIVE_INFINITY,
       frames: exchangeFrames(() => (this.#state === 'closed' ? null : handle.server)),
       onWelcome: () => this.#welcomed(),
       onIdle: () => this.#settle(),

@@ -24,7 +24,7 @@ export async function join(test: TestContext): Promise<{ front: ScriptedFront; l
     paths: [front.path],
     key: 'key-1',
     title: 'test',
-    graceMs: 60_000,
+    graceMs: () => 60_000,
     frames: exchangeFrames(() => listen.server),
     onAbandoned: () => {},
   });

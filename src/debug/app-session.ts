@@ -45,6 +45,8 @@ interface Run {
   isCancelled: boolean;
   /** Acquired for it; a process that runs has a port of its own. */
   address: InspectorAddress | null;
+  /** Where the inspector of the debuggee is. */
+  inspector: InspectorAddress | null;
   debuggee: Debuggee | null;
   proxy: SessionProxyProcess | null;
   /** Settles when the start came to an end, whichever. */
@@ -157,11 +159,13 @@ export class AppSession {
 
   /** Goes on with what a host before this one has started. */
   adopt({ debuggee, proxy, terms }: AdoptedPair): void {
-    const { breakAtStart, scope, secret, inspector: address } = terms;
+    const { breakAtStart, scope, secret, inspector, live } = terms;
     this.#scope = scope;
     this.#secret = secret;
-    const start = { breakAtStart, scope };
-    const run: Run = { start, isCancelled: false, address, debuggee, proxy, started: Promise.resolve() };
+    const start = { breakAtStart, scope, ...(live === undefined ? {} : { live }) };
+    const address = live === undefined ? inspector : null;
+    const started = Promise.resolve();
+    const run: Run = { start, isCancelled: false, address, inspector, debuggee, proxy, started };
     this.#run = run;
     this.#step({ kind: 'adopted' });
     this.#watchDebuggee(run, debuggee);
@@ -243,6 +247,7 @@ export class AppSession {
       start,
       isCancelled: false,
       address: null,
+      inspector: null,
       debuggee: null,
       proxy: null,
       started: Promise.resolve(),
@@ -272,10 +277,9 @@ export class AppSession {
     }
   }
 
-  #letItOutliveUs({ start: { breakAtStart, scope, live }, address }: Run): void {
-    // What serves everybody goes with the host.
-    if (live !== undefined || address === null) return;
-    const terms = { inspector: address, breakAtStart, scope, secret: this.#secret };
+  #letItOutliveUs({ start: { breakAtStart, scope, live }, inspector }: Run): void {
+    if (inspector === null) return;
+    const terms = { inspector, breakAtStart, scope, secret: this.#secret, ...(live === undefined ? {} : { live }) };
     this.#options.host.sessionStarted(this.#app, terms);
   }
 
@@ -306,6 +310,7 @@ export class AppSession {
     if (found === null) return;
     const { debuggee, inspector, others } = found;
     run.debuggee = debuggee;
+    run.inspector = inspector;
     this.#watchDebuggee(run, debuggee);
     const isGivenUp = (): boolean => run.isCancelled || this.#failure !== null;
     const isThere = await waitForInspector({

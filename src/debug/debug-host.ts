@@ -20,6 +20,11 @@ export interface LiveProcesses extends Debuggee {
   others: readonly { pid: number; port: number }[];
 }
 
+/** Which processes that serve a session is about: that with this pid, or all, later ones too. */
+export interface LiveChoice {
+  pid?: number;
+}
+
 /** A session proxy process. */
 export interface SessionProxyProcess {
   pid: number;
@@ -76,6 +81,8 @@ export interface SessionTerms {
   scope: DebugScope;
   /** Leads requests to the debuggee in scope `mine`. */
   secret: string;
+  /** It was attached to processes that serve. */
+  live?: LiveChoice;
 }
 
 /** A session of a host before this one. */

@@ -1,9 +1,11 @@
 // Between the debuggers of apps and the rest of the host: what a debugger needs of apps and session proxies,
 // what the front must know of debuggees that stand, and what is shown of sessions.
 
-import { userOf, type App, type Apps, type Debuggee } from '../apps/apps.ts';
+import { userOf, type App, type Apps, type Debuggee, type LiveProcesses } from '../apps/apps.ts';
 import { messageOf } from '../base/host-error.ts';
+import { startOf } from '../base/process-identity.ts';
 import type { Log } from '../base/log.ts';
+import type { KeptProcess } from '../wire/adoption-messages.ts';
 import type { ExpectedProcess, HostToFront } from '../wire/front-messages.ts';
 import type { SessionOptions, SessionReport } from '../wire/session-messages.ts';
 import type { DebuggerSnapshot } from '../wire/status.ts';
@@ -13,10 +15,13 @@ import type { AdoptedSession } from './session-adoption.ts';
 import { debuggerPaths } from './debugger-paths.ts';
 import { debuggerGroup } from './routes.ts';
 import type { SessionProcesses } from './session-process.ts';
+import type { UserSockets } from './user-sockets.ts';
 
 /** What {@link DebuggerDesk} needs. */
 export interface DebuggerDeskOptions {
   root: string;
+  /** Where processes of other users dial. */
+  userSockets: readonly UserSockets[];
   apps: Apps;
   sessions: SessionProcesses;
   /** The app at a path. @throws HostError ROUTE_NOT_FOUND */
@@ -33,8 +38,10 @@ export class DebuggerDesk {
   #reports = new Map<string, SessionReport>();
   /** Processes that the front was told to hold, by app. */
   #held = new Map<string, Set<string>>();
-  /** The latest one of each app. */
-  #debuggees = new Map<string, Debuggee>();
+  /** Of the latest session of each app: the debuggee, or what it was attached to. */
+  #processes = new Map<string, Debuggee[]>();
+  /** Of sessions that are to outlive this host. */
+  #terms = new Map<string, SessionTerms>();
 
   constructor(options: DebuggerDeskOptions) {
     this.#options = options;
@@ -47,18 +54,25 @@ export class DebuggerDesk {
       isRunning: (path) => apps.status().some((app) => app.path === path && app.pids.length > 0),
       startDebuggee: async (path, options) => {
         const debuggee = await apps.startDebuggee(appAt(path), options);
-        this.#debuggees.set(path, debuggee);
+        this.#processes.set(path, [debuggee]);
         return debuggee;
       },
-      openInspector: (path, pid) => apps.openInspector(appAt(path), pid),
+      openInspector: async (path, pid) => {
+        const live = await apps.openInspector(appAt(path), pid);
+        this.#processes.set(path, [...live.processes]);
+        return live;
+      },
       startSessionProxy: (path, options) => {
         const app = appAt(path);
         const names = { appName: app.name, appPath: app.path, group: debuggerGroup(path) };
-        const output = options.isLive ? [] : (this.#debuggees.get(path)?.outputDescriptors ?? []);
-        const more = { basePaths: debuggerPaths(app), others: [...options.others], output, user: otherUserOf(app) };
+        const pipes = (this.#processes.get(path) ?? []).flatMap((process) => process.pipes);
+        const more = { basePaths: debuggerPaths(app), others: [...options.others], pipes, user: otherUserOf(app) };
         return Promise.resolve(sessions.start({ ...names, ...options, ...more }));
       },
-      sessionStarted: (path, terms) => void this.#keep(path, terms),
+      sessionStarted: (path, terms) => {
+        this.#terms.set(path, terms);
+        void this.#keep(path);
+      },
       settingsOf(path) {
         const { debuggerScope, debuggerStart, debuggerRetries, debuggerRetryDelayMs } = appAt(path).settings;
         return {
@@ -74,7 +88,7 @@ export class DebuggerDesk {
 
   /** A session proxy says how its session stands; null: it is over. */
   report(path: string, report: SessionReport | null): void {
-    if (report === null) this.#reports.delete(path);
+    if (report === null) this.#over(path);
     else this.#reports.set(path, report);
     const before = this.#held.get(path) ?? new Set<string>();
     const now = this.#standing(path, report);
@@ -84,38 +98,79 @@ export class DebuggerDesk {
     for (const process of now) if (!before.has(process)) this.#hold(process, true);
   }
 
+  #over(path: string): void {
+    this.#reports.delete(path);
+    this.#terms.delete(path);
+    // Also those that came later, which nobody else knows.
+    for (const process of this.#processes.get(path) ?? []) void process.kill();
+    this.#processes.delete(path);
+  }
+
   /** Goes on with a session that a host before this one left; one that is of no use here ends. */
   adopt(found: AdoptedSession, debuggers: HostDebugger, fronts: Fronts): void {
     const { apps, sessions, log } = this.#options;
-    const { appPath: path, links, debuggee: ids, stamp, inspector, breakAtStart, scope, secret } = found.session;
+    const { appPath: path, links, inspector, breakAtStart, scope, secret, live, processes } = found.session;
     const app = apps.list().find((one) => one.path === path);
+    const living = processes.filter(({ pid, start }) => startOf(pid) === start);
     // A front that it cannot dial would have no way to it.
-    if (app === undefined || !app.settings.debuggingEnabled || links.length < fronts.linkSockets.length) {
-      log.warn('session-not-adopted', { app: path, pid: ids.pid });
+    const isUsable = app?.settings.debuggingEnabled === true && links.length >= fronts.linkSockets.length;
+    if (app === undefined || !isUsable || living.length === 0) {
+      log.warn('session-not-adopted', { app: path, pids: processes.map(({ pid }) => pid).join(' ') });
       found.send({ kind: 'end' });
       return;
     }
-    const { stdout, stderr } = found;
-    const options = { inspector, breakAtStart, isAside: scope === 'mine' };
-    const debuggee = apps.adoptDebuggee(app, options, { ...ids, stamp, stdout, stderr });
-    debuggee.keep();
-    this.#debuggees.set(path, debuggee);
+    const debuggee = this.#adoptProcesses(app, found, living);
     const proxy = sessions.adopt(found, { group: debuggerGroup(path), appPath: path });
     if (found.report !== null) this.report(path, found.report);
-    debuggers.adopt(path, { debuggee, proxy, terms: { inspector, breakAtStart, scope, secret } });
-    fronts.awaitFormer(links, proxy.id);
+    const terms = { inspector, breakAtStart, scope, secret, ...(live === undefined ? {} : { live }) };
+    debuggers.adopt(path, { debuggee, proxy, terms });
+    fronts.awaitFormer(found.session, proxy.id);
   }
 
-  /** Lets a session outlive this host. */
-  async #keep(path: string, terms: SessionTerms): Promise<void> {
-    const { root, sessions, appAt } = this.#options;
-    const debuggee = this.#debuggees.get(path);
-    const ids = await debuggee?.adoptable();
-    // Sockets of other users are made for one host.
-    if (ids === undefined || isOfOther(appAt(path))) return;
-    const { stamp, ...identity } = ids;
-    const session = { root, appPath: path, debuggee: identity, stamp, ...terms };
-    sessions.keep(debuggerGroup(path), session, () => debuggee!.keep());
+  #adoptProcesses(app: App, found: AdoptedSession, living: readonly KeptProcess[]): Debuggee | LiveProcesses {
+    const { apps } = this.#options;
+    const { live, stamp, inspector, breakAtStart, scope } = found.session;
+    const adopted = living.map((ids) => ({ ...ids, stamp, ...found.outputOf(ids.pid) }));
+    const keptOf = (all: Debuggee[]): void => {
+      for (const process of all) process.keep();
+      this.#processes.set(app.path, all);
+    };
+    if (live === undefined) {
+      const options = { inspector, breakAtStart, isAside: scope === 'mine' };
+      const debuggee = apps.adoptDebuggee(app, options, adopted[0]!);
+      keptOf([debuggee]);
+      return debuggee;
+    }
+    const serving = apps.adoptServing(app, adopted.map((one) => ({ ...one, port: one.port ?? 0 })));
+    keptOf([...serving.processes]);
+    return {
+      ...serving,
+      kill: async () => {
+        await serving.kill();
+        // What they print comes by the proxy of the session: others take over, and the proxy stays until they have.
+        await apps.reload(app, 'the session that they came with is over');
+      },
+    };
+  }
+
+  /** Lets a session outlive this host, as its processes are now. */
+  async #keep(path: string): Promise<void> {
+    const { root, sessions, appAt, userSockets, log } = this.#options;
+    const asked = this.#processes.get(path) ?? [];
+    const found = await Promise.all(asked.map(async (process) => ({ process, ids: await process.adoptable() })));
+    const able = found.flatMap(({ process, ids }) => (ids === undefined ? [] : [{ process, ids }]));
+    const terms = this.#terms.get(path);
+    const [first] = able;
+    if (first === undefined || terms === undefined) return;
+    const uid = otherUserOf(appAt(path))?.uid;
+    const paths = userSockets.find((user) => user.uid === uid)?.links;
+    const userLinks = uid === undefined || paths === undefined ? {} : { userLinks: { uid, paths } };
+    const processes = able.map(({ ids: { stamp: _stamp, ...identity } }) => identity);
+    const session = { root, appPath: path, ...userLinks, processes, stamp: first.ids.stamp, ...terms };
+    sessions.keep(debuggerGroup(path), session, () => {
+      for (const { process } of able) process.keep();
+      log.info('session-kept', { app: path, pids: processes.map(({ pid }) => pid).join(' ') });
+    });
   }
 
   /** A process serves: where the session is about those that do, it belongs to it. */
@@ -123,14 +178,26 @@ export class DebuggerDesk {
     const { apps, sessions, appAt, log } = this.#options;
     for (const { path, processes } of apps.status()) {
       const pid = processes.find(({ id }) => id === process)?.pid;
-      if (pid === undefined || stateOf(path).isLive !== true) continue;
+      const known = this.#processes.get(path) ?? [];
+      if (pid === undefined || stateOf(path).isLive !== true || known.some((one) => one.pid === pid)) continue;
       try {
-        const { port } = await apps.openInspector(appAt(path), pid);
-        sessions.add(debuggerGroup(path), { pid, port });
+        const live = await apps.openInspector(appAt(path), pid);
+        sessions.add(debuggerGroup(path), { pid, port: live.port });
+        await this.#added(path, live);
       } catch (error) {
         log.warn('live-not-attached', { path, pid, reason: messageOf(error) });
       }
     }
+  }
+
+  async #added(path: string, { processes }: LiveProcesses): Promise<void> {
+    const all = [...(this.#processes.get(path) ?? []), ...processes];
+    // Those that have ended are in no list any more.
+    const living = all.filter(({ pid }) => startOf(pid) !== undefined);
+    this.#processes.set(path, living);
+    if (!this.#terms.has(path)) return;
+    this.#options.sessions.pipe(debuggerGroup(path), processes.flatMap((process) => process.pipes));
+    await this.#keep(path);
   }
 
   /** What a new front is told of processes: it knows of none that stands. */
@@ -157,11 +224,6 @@ export class DebuggerDesk {
   #hold(process: string, isHeld: boolean): void {
     this.#options.send({ kind: 'hold', process, isHeld });
   }
-}
-
-function isOfOther({ settings }: App): boolean {
-  const user = userOf(settings);
-  return user !== undefined && user.uid !== process.getuid?.();
 }
 
 /** Who runs the app, where that is not the host's user. */

@@ -55,6 +55,13 @@ export interface FrontsOptions {
   decide(ask: FrontAsk): Promise<Decision>;
 }
 
+/** Where processes dial that a host before this one started; one path a front. */
+export interface FormerLinks {
+  links: readonly string[];
+  /** Of a user of their own. */
+  userLinks?: { uid: number; paths: readonly string[] };
+}
+
 /** A front that waits for links before it listens. */
 interface Relinking {
   missing: Set<string>;
@@ -74,14 +81,14 @@ export class Fronts {
   #lostLinks = new Map<number, string[]>();
   #relinking = new Map<number, Relinking>();
   /** Where processes dial that a host before this one started: for each front. */
-  #formerLinks: string[][];
+  #formerLinks: { own: string[]; users: { path: string; uid: number }[] }[];
 
   constructor(options: FrontsOptions) {
     this.#options = options;
     const { count, folder, mainPath, json, listeners, hangTimeoutMs, clock, log } = options;
     const indexes = Array.from({ length: count }, (_, index) => index);
     this.linkSockets = indexes.map((index) => join(folder, `front-${index}.sock`));
-    this.#formerLinks = indexes.map(() => []);
+    this.#formerLinks = indexes.map(() => ({ own: [], users: [] }));
     this.#fronts = indexes.map((index) => new FrontProcess({
       mainPath, json, listeners, hangTimeoutMs, clock, log,
       configuration: () => this.#configuration(index),
@@ -96,9 +103,11 @@ export class Fronts {
    * A process of a host before this one dials at `links`, one path a front: each has a moment for it before it accepts
    * clients. To be called before `start`.
    */
-  awaitFormer(links: readonly string[], process: string): void {
-    this.#formerLinks.forEach((paths, index) => {
-      if (!paths.includes(links[index]!)) paths.push(links[index]!);
+  awaitFormer({ links, userLinks }: FormerLinks, process: string): void {
+    this.#formerLinks.forEach(({ own, users }, index) => {
+      const path = userLinks?.paths[index];
+      if (!own.includes(links[index]!)) own.push(links[index]!);
+      if (path !== undefined && !users.some((user) => user.path === path)) users.push({ path, uid: userLinks!.uid });
       this.#lostLinks.set(index, [...(this.#lostLinks.get(index) ?? []), process]);
     });
   }
@@ -213,12 +222,13 @@ export class Fronts {
   #configuration(index: number): (HostToFront & { kind: 'configure' | 'retire' })[] {
     const { configuration, count, users } = this.#options;
     const state = configuration(this.#links.expected);
+    const former = this.#formerLinks[index]!;
     const configure: HostToFront & { kind: 'configure' } = {
       kind: 'configure',
       ...state,
       linkSocket: this.linkSockets[index]!,
-      formerLinks: this.#formerLinks[index]!,
-      userLinks: users.map(({ uid, links }) => ({ uid, path: links[index]! })),
+      formerLinks: former.own,
+      userLinks: [...users.map(({ uid, links }) => ({ uid, path: links[index]! })), ...former.users],
       limits: limitsOf(state.limits, index, count),
       groups: groupsOf(state.groups, index, count),
     };

@@ -48,11 +48,12 @@ export interface SessionTerms {
   breakAtStart: boolean;
   scope: 'everyone' | 'mine';
   secret: string;
+  live?: { pid?: number };
 }
 
 /** A session of a host before this one. */
 export interface AdoptedPair {
-  debuggee: ReturnType<Apps['adoptDebuggee']>;
+  debuggee: ReturnType<Apps['adoptDebuggee' | 'adoptServing']>;
   proxy: SessionProcess;
   terms: SessionTerms;
 }

@@ -38,7 +38,7 @@ async function scene(t: TestContext): Promise<Scene> {
   const server = new JoinServer({
     path,
     fronts: ['front-0.sock'],
-    reserved: { reservations: new Reservations([], 0), users: [], remove: () => {} },
+    reserved: { reservations: new Reservations([], 0), users: [], removeFormer: () => {}, remove: () => {} },
     parsePrefix(text) {
       const match = /^http:\/\/\*:(\d+)(\/.*)$/.exec(text);
       if (match === null) throw new HostError('PREFIX_INVALID', `${text} is no prefix`);

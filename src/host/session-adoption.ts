@@ -7,7 +7,9 @@ import { PassThrough } from 'node:stream';
 import { pause, type Clock } from '../base/clock.ts';
 import { readJsonLines, sendJsonLine } from '../base/json-lines.ts';
 import type { Log } from '../base/log.ts';
-import type { AdoptableSession, AdoptAnswer, AdoptAsk, AdoptedWord, SessionOutput } from '../wire/adoption-messages.ts';
+import type {
+  AdoptableSession, AdoptAnswer, AdoptAsk, AdoptedWord, SessionOutput, SessionOver,
+} from '../wire/adoption-messages.ts';
 import type { SessionReport, SessionToHost } from '../wire/session-messages.ts';
 import { isAlive, otherRunFolders, sessionSockets } from './run-folder.ts';
 
@@ -18,14 +20,22 @@ const TRY_PAUSE_MS = 50;
 /** The fronts of the host before answer what is under way, and go. */
 const FORMER_FRONTS_MS = 5000;
 
+/** What a process prints. */
+export interface Output {
+  stdout: PassThrough;
+  stderr: PassThrough;
+}
+
 /** A session that is ours now. */
 export class AdoptedSession {
   readonly session: AdoptableSession;
-  /** What the debuggee prints, from the end of its host on. */
-  readonly stdout = new PassThrough();
-  readonly stderr = new PassThrough();
+  /** What each process prints, from the end of its host on. */
+  readonly #output = new Map<number, Output>();
   /** Resolves when the proxy is gone. */
   readonly closed: Promise<void>;
+  /** Resolves when the session is over: the proxy may stay a while to read what processes print. */
+  readonly over: Promise<void>;
+  #tellOver: () => void = () => {};
   /** How the session stands. */
   report: SessionReport | null;
   /** Told what it says besides output. */
@@ -37,17 +47,31 @@ export class AdoptedSession {
     this.session = session;
     this.report = report;
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    this.over = new Promise((resolve) => (this.#tellOver = resolve));
+    void this.closed.then(() => this.#tellOver());
+  }
+
+  /** What the process with this pid prints. */
+  outputOf(pid: number): Output {
+    let output = this.#output.get(pid);
+    if (output === undefined) {
+      output = { stdout: new PassThrough(), stderr: new PassThrough() };
+      this.#output.set(pid, output);
+    }
+    return output;
   }
 
   get isOpen(): boolean {
     return !this.#socket.destroyed;
   }
 
-  hear(message: SessionToHost | SessionOutput): void {
+  hear(message: SessionToHost | SessionOutput | SessionOver): void {
     if (message.kind === 'output') {
-      this[message.stream].write(message.text);
+      const stream = this.outputOf(message.pid)[message.stream];
+      if (stream.writable) stream.write(message.text);
       return;
     }
+    if (message.kind === 'over') return this.#tellOver();
     if (message.kind === 'report') this.report = message;
     this.onWord(message);
   }
@@ -88,7 +112,7 @@ export class SessionAdoption {
       if (taken.length > 0) this.#folders.push({ folder, named });
       else if (!isAlive(pid) && answers.every((answer) => answer === 'gone')) remove(folder, named);
     }
-    const links = new Set(found.flatMap(({ session }) => session.links));
+    const links = new Set(found.flatMap(({ session }) => [...session.links, ...(session.userLinks?.paths ?? [])]));
     await Promise.all([...links].map((path) => this.#untilFree(path)));
     return found;
   }
@@ -104,7 +128,8 @@ export class SessionAdoption {
       const answer = await adopt(path, { kind: 'adopt', root, hostPid: process.pid }, clock);
       if (answer === 'gone') return answer;
       if (answer instanceof AdoptedSession) {
-        log.info('session-adopted', { app: answer.session.appPath, pid: answer.session.debuggee.pid });
+        const pids = answer.session.processes.map(({ pid }) => pid).join(' ');
+        log.info('session-adopted', { app: answer.session.appPath, pids });
         return answer;
       }
       if (answer.hostPid === 0 || isAlive(answer.hostPid)) return 'kept';
@@ -161,7 +186,7 @@ function adopt(
       resolve('gone');
     });
     readJsonLines(socket, (message) => {
-      if (adopted !== null) return adopted.hear(message as SessionToHost | SessionOutput);
+      if (adopted !== null) return adopted.hear(message as SessionToHost | SessionOutput | SessionOver);
       late.stop();
       const answer = message as AdoptAnswer;
       if (answer.kind === 'adopted') {

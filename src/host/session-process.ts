@@ -1,6 +1,6 @@
 // The session proxies of the host: a process each, known to the front as the group debug:<app path>.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SendHandle } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { delimiter, join } from 'node:path';
 import { HostError } from '../base/host-error.ts';
@@ -66,7 +66,7 @@ interface Running {
 interface Proxy {
   pid: number;
   exited: Promise<void>;
-  send(message: HostToSession): void;
+  send(message: HostToSession, handle?: unknown): void;
   /** Ends the session. */
   end(): void;
   /** At once. */
@@ -100,8 +100,16 @@ export interface SessionRequest {
   scope: SessionOptions['scope'];
   /** Who runs the app, where that is not the host's user. */
   user: SessionOptions['user'] | undefined;
-  /** Descriptors of the debuggee's output, to be read there should this host be gone. */
-  output: readonly number[];
+  /** What the processes print, to be read there should this host be gone. */
+  pipes: readonly OutputPipe[];
+}
+
+/** The reading end of what a process prints. */
+export interface OutputPipe {
+  pid: number;
+  stream: 'stdout' | 'stderr';
+  /** Node's own object. */
+  handle: unknown;
 }
 
 /** Starts and ends session proxies. */
@@ -123,7 +131,7 @@ export class SessionProcesses {
     this.#options.expect(expected);
     const proxy: Proxy = {
       pid,
-      exited: found.closed,
+      exited: found.over,
       send: (message) => (message.kind === 'add' || message.kind === 'last-words') && found.send(message),
       end: () => found.send({ kind: 'end' }),
       killNow: () => found.isOpen && killed(pid),
@@ -134,7 +142,7 @@ export class SessionProcesses {
       if (word.kind === 'report') this.#options.onReport(appPath, word);
     };
     void found.closed.then(() => watch.stop());
-    return { id, pid, ready: Promise.resolve(), ...this.#run(proxy, { id, expected, group, appPath }) };
+    return { id, pid, ready: Promise.resolve(), ...this.#run(proxy, { id, expected, group, appPath }, found.closed) };
   }
 
   /** Lets the session of the group outlive this host; `kept` is called when it will. */
@@ -150,6 +158,11 @@ export class SessionProcesses {
       const links = [...this.#options.fronts];
       proxy.send({ kind: 'keep', session: { ...session, links, proxy: { pid: proxy.pid, key: expected.key } } });
     }
+  }
+
+  /** What a process prints that was added. */
+  pipe(group: string, pipes: readonly OutputPipe[]): void {
+    for (const { group: of, proxy } of this.#running.values()) if (of === group) sendPipes(proxy, pipes);
   }
 
   /** The front says that this process listens; true when it is one of ours. */
@@ -192,13 +205,15 @@ export class SessionProcesses {
   #run(
     proxy: Proxy,
     { id, expected, group, appPath }: Pick<Running, 'expected' | 'group'> & { id: string; appPath: string },
+    gone = proxy.exited,
   ): Pick<SessionProcess, 'exited' | 'hearLastWords' | 'kill'> {
     this.#running.set(id, { group, expected, proxy, ready: () => {}, kept: () => {} });
     const exited = proxy.exited.then(() => {
       this.#running.delete(id);
-      this.#options.forget(id);
       this.#options.onReport(appPath, null);
     });
+    // It may be needed longer than the session: it keeps its link until then.
+    void gone.then(() => this.#options.forget(id));
     const hearLastWords = (stderr: string): void => void proxy.send({ kind: 'last-words', stderr });
     return { exited, hearLastWords, kill: () => this.#kill(proxy, id) };
   }
@@ -257,7 +272,6 @@ export class SessionProcesses {
       basePaths: request.basePaths,
       settingsFile: join(settingsFolder, `${digest}.json`),
       uiFolder,
-      hasOutput: request.output.length > 0,
       json,
     };
     const environment: NodeJS.ProcessEnv = {
@@ -268,7 +282,7 @@ export class SessionProcesses {
     };
     delete environment['NODE_OPTIONS'];
     const child = spawn(process.execPath, [mainPath, JSON.stringify(options)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...request.output],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: environment,
     });
     const watch = watchChild(child, `session of ${request.appName}`, this.#options);
@@ -279,7 +293,9 @@ export class SessionProcesses {
     });
     child.once('exit', () => watch.stop());
     child.on('error', (error) => log.error('session-proxy-error', { reason: error.message }));
-    return proxyOf(child);
+    const proxy = proxyOf(child);
+    sendPipes(proxy, request.pipes);
+    return proxy;
   }
 
   async #kill(proxy: Proxy, id: string): Promise<void> {
@@ -291,6 +307,10 @@ export class SessionProcesses {
   }
 }
 
+function sendPipes(proxy: Proxy, pipes: readonly OutputPipe[]): void {
+  for (const { pid, stream, handle } of pipes) proxy.send({ kind: 'pipe', pid, stream }, handle);
+}
+
 function proxyOf(child: ChildProcess): Proxy {
   return {
     pid: child.pid ?? 0,
@@ -299,7 +319,7 @@ function proxyOf(child: ChildProcess): Proxy {
       // Without a process there is no 'exit'.
       child.once('error', () => child.pid === undefined && resolve());
     }),
-    send: (message) => child.connected && child.send(message),
+    send: (message, handle) => child.connected && child.send(message, handle as SendHandle),
     end: () => child.kill('SIGTERM'),
     killNow: () => child.kill('SIGKILL'),
   };

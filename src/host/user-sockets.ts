@@ -57,6 +57,8 @@ export function appSockets(
 export interface Reserved {
   reservations: Reservations;
   users: UserSockets[];
+  /** Removes what hosts left that are gone, but for folders in which sockets at these paths are ours from now on. */
+  removeFormer(kept: readonly string[]): void;
   remove(): void;
 }
 
@@ -70,23 +72,31 @@ export function makeReserved({ host, apps }: HostConfig, parsePrefix: (text: str
 function makeUserSockets(
   { reservationFolder: folder, frontProcesses }: { reservationFolder: string; frontProcesses: number },
   uids: readonly number[],
-): { users: UserSockets[]; remove(): void } {
-  if (uids.length === 0) return { users: [], remove: () => {} };
+): Pick<Reserved, 'users' | 'removeFormer' | 'remove'> {
+  if (uids.length === 0) return { users: [], removeFormer: () => {}, remove: () => {} };
   makeReachable(folder);
-  for (const name of readdirSync(folder)) {
-    const pid = /^run-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
-  }
+  const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
+  const ours: string[] = [];
   const run = join(folder, `run-${process.pid}`);
-  rmSync(run, { recursive: true, force: true });
+  remove(run);
   makeReachable(run);
+  ours.push(run);
   return {
     users: [...new Set(uids)].map((uid) => ({
       uid,
       join: join(run, `${uid}.sock`),
       links: Array.from({ length: frontProcesses }, (_, index) => join(run, `${uid}-front-${index}.sock`)),
     })),
-    remove: () => rmSync(run, { recursive: true, force: true }),
+    removeFormer(kept) {
+      for (const name of readdirSync(folder)) {
+        const pid = /^run-(\d+)$/.exec(name)?.[1];
+        if (pid === undefined || isAlive(Number(pid))) continue;
+        const path = join(folder, name);
+        if (kept.some((socket) => dirname(socket) === path)) ours.push(path);
+        else remove(path);
+      }
+    },
+    remove: () => ours.forEach(remove),
   };
 }
 

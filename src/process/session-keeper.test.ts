@@ -36,13 +36,13 @@ async function made(t: TestContext): Promise<Made> {
   const path = adoptionSocket(join(folder, 'front-0.sock'), process.pid)!;
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
-  const keeper = new SessionKeeper({ path, output: [], onWord: () => {}, onEnd: end, log });
+  const keeper = new SessionKeeper({ path, onWord: () => {}, onEnd: end, log });
   const session: AdoptableSession = {
     root: '/srv/apps',
     appPath: '/shop/',
     links: ['front-0.sock'],
     proxy: { pid: process.pid, key: 'p' },
-    debuggee: { pid: child.pid!, key: 'd', start: startOf(child.pid!)! },
+    processes: [{ pid: child.pid!, key: 'd', start: startOf(child.pid!)! }],
     inspector: { kind: 'port', port: 5058 },
     breakAtStart: false,
     scope: 'everyone',

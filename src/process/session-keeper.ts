@@ -4,6 +4,9 @@
 //   new ──keep──▶ held ──lost──▶ orphaned ──adopt──▶ adopted ──lost──▶ orphaned
 //   any ──end of the proxy──▶ over: without a host the debuggee is killed
 //
+// Processes that served before their session outlive it. Where another host has it, nobody but the proxy reads what
+// they print, so the proxy stays until they are gone.
+//
 // A session that is not kept when its host goes stays with the front, which ends debuggee and proxy.
 
 import { chmodSync, rmSync } from 'node:fs';
@@ -11,7 +14,9 @@ import * as net from 'node:net';
 import { readJsonLines, sendJsonLine } from '../base/json-lines.ts';
 import { killGroupOf } from '../base/process-identity.ts';
 import type { Log } from '../base/log.ts';
-import type { AdoptableSession, AdoptAnswer, AdoptAsk, AdoptedWord, SessionOutput } from '../wire/adoption-messages.ts';
+import type {
+  AdoptableSession, AdoptAnswer, AdoptAsk, AdoptedWord, SessionOutput, SessionOver,
+} from '../wire/adoption-messages.ts';
 import type { SessionAddition, SessionLastWords, SessionReport } from '../wire/session-messages.ts';
 
 /** Characters of output that are kept while nobody reads them; then the oldest go. */
@@ -24,16 +29,24 @@ type Holder =
   | { kind: 'orphaned' } // Nobody.
   | { kind: 'adopted'; socket: net.Socket; hostPid: number };
 
+/** The reading end of what a process prints. */
+interface Pipe {
+  pid: number;
+  stream: SessionOutput['stream'];
+  /** Node's own object: it reads nothing by itself. */
+  handle: unknown;
+  /** Once it is read. */
+  socket: net.Socket | null;
+}
+
 /** What {@link SessionKeeper} needs. */
 export interface SessionKeeperOptions {
   /** Where hosts look. */
   path: string;
-  /** Descriptors of the debuggee's stdout and stderr, to be read once the host is gone. */
-  output: readonly number[];
   /** A host sends what the first one sends over IPC. */
   onWord(word: SessionAddition | SessionLastWords): void;
-  /** The session is to end now. */
-  onEnd(): void;
+  /** The session is to end now. `stay`: the process is to, until {@link SessionKeeper.drained} resolves. */
+  onEnd(how: 'go' | 'stay'): void;
   log: Log;
 }
 
@@ -47,7 +60,8 @@ export class SessionKeeper {
   #report: SessionReport | null = null;
   #output: SessionOutput[] = [];
   #outputLength = 0;
-  #isReading = false;
+  #pipes: Pipe[] = [];
+  #isOver = false;
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
@@ -56,6 +70,7 @@ export class SessionKeeper {
   /** From now on hosts find it. Resolves when they do. */
   async keep(session: AdoptableSession): Promise<void> {
     this.#session = session;
+    this.#prune(session.processes.map(({ pid }) => pid));
     if (this.#server !== null) return;
     const { path } = this.#options;
     const server = net.createServer((socket) => this.#serve(socket));
@@ -75,6 +90,23 @@ export class SessionKeeper {
     if (this.#holder.kind === 'held') this.#orphaned();
   }
 
+  /** What a process prints, to be read once the host is gone. */
+  take(pid: number, stream: SessionOutput['stream'], handle: unknown): void {
+    this.#pipes.push({ pid, stream, handle, socket: null });
+  }
+
+  /** The host that has the session hears that it is over, and the process stays. */
+  over(): void {
+    this.#isOver = true;
+    this.#send({ kind: 'over' });
+  }
+
+  /** Resolves when nobody prints any more to what is read here. */
+  async drained(): Promise<void> {
+    const open = this.#pipes.flatMap(({ socket }) => (socket === null || socket.destroyed ? [] : [socket]));
+    await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  }
+
   /** Remembers how the session stands, and tells the host that adopted it. */
   report(report: SessionReport): void {
     this.#report = report;
@@ -84,26 +116,35 @@ export class SessionKeeper {
   /** The process ends: to be called in its last moment. */
   end(): void {
     if (this.#server !== null) rmSync(this.#options.path, { force: true });
-    const { debuggee } = this.#session ?? {};
-    if (this.#holder.kind === 'orphaned' && debuggee !== undefined) killGroupOf(debuggee.pid, debuggee.start);
+    if (this.#holder.kind === 'orphaned') this.#killAll();
+  }
+
+  #killAll(): void {
+    for (const { pid, start } of this.#session?.processes ?? []) killGroupOf(pid, start);
+  }
+
+  /** What others printed is nobody's concern. */
+  #prune(pids: readonly number[]): void {
+    const left = this.#pipes.filter(({ pid }) => !pids.includes(pid));
+    this.#pipes = this.#pipes.filter(({ pid }) => pids.includes(pid));
+    for (const pipe of left) (pipe.socket ?? socketOf(pipe)).destroy();
   }
 
   #orphaned(): void {
     this.#holder = { kind: 'orphaned' };
+    if (this.#isOver) return this.#options.onEnd('go');
     this.#options.log.info('session-orphaned', {});
-    if (this.#isReading) return;
-    this.#isReading = true;
-    const names = ['stdout', 'stderr'] as const;
-    this.#options.output.forEach((fd, index) => this.#readOutput(fd, names[index]!));
+    for (const pipe of this.#pipes) if (pipe.socket === null) this.#read(pipe);
   }
 
-  /** The pipe must never be full: the debuggee would stand. */
-  #readOutput(fd: number, stream: SessionOutput['stream']): void {
-    const pipe = new net.Socket({ fd, readable: true, writable: false });
-    pipe.setEncoding('utf8');
-    pipe.on('data', (text: string) => this.#printed({ kind: 'output', stream, text }));
-    pipe.on('error', () => pipe.destroy());
-    pipe.unref();
+  /** The pipe must never be full: who prints would stand. */
+  #read(pipe: Pipe): void {
+    const { pid, stream } = pipe;
+    const socket = (pipe.socket = socketOf(pipe));
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => this.#printed({ kind: 'output', pid, stream, text }));
+    socket.on('error', () => socket.destroy());
+    socket.unref();
   }
 
   #printed(output: SessionOutput): void {
@@ -113,7 +154,7 @@ export class SessionKeeper {
     while (this.#outputLength > KEPT_OUTPUT_MAX) this.#outputLength -= this.#output.shift()!.text.length;
   }
 
-  #send(message: SessionReport | SessionOutput): void {
+  #send(message: SessionReport | SessionOutput | SessionOver): void {
     if (this.#holder.kind === 'adopted') sendJsonLine(this.#holder.socket, message);
   }
 
@@ -135,9 +176,9 @@ export class SessionKeeper {
   }
 
   #endAll(): void {
-    const { debuggee } = this.#session!;
-    killGroupOf(debuggee.pid, debuggee.start);
-    this.#options.onEnd();
+    const isLive = this.#session!.live !== undefined;
+    if (!isLive) this.#killAll();
+    this.#options.onEnd(isLive ? 'stay' : 'go');
   }
 
   #adopt(socket: net.Socket, { root, hostPid }: AdoptAsk): void {
@@ -154,4 +195,8 @@ export class SessionKeeper {
     for (const output of this.#output.splice(0)) this.#send(output);
     this.#outputLength = 0;
   }
+}
+
+function socketOf({ handle }: Pipe): net.Socket {
+  return new net.Socket({ handle, readable: true, writable: false } as net.SocketConstructorOpts);
 }

@@ -2,14 +2,14 @@
 // its debuggee, with SIGTERM, or when no front was there for a while. It may outlive its host: session-keeper.ts.
 
 import '../client/register.ts';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { delimiter } from 'node:path';
 import { isLocalRequest } from '../client/client.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
-import { createSessionProxy } from '../debug/session-proxy.ts';
+import { createSessionProxy, type SessionProxy } from '../debug/session-proxy.ts';
 import { createUiFiles } from '../debug/ui-files.ts';
 import { adoptionSocket } from '../wire/adoption-messages.ts';
 import { childrenFolder } from '../wire/debug-children.ts';
@@ -25,8 +25,6 @@ const CLOSING_MS = 100;
 const LAST_WORDS_WAIT_MS = 600;
 /** Less than the host waits for the end of this process. */
 const TELLING_MS = 900;
-/** Behind stdin, stdout, stderr and IPC: the output of the debuggee. */
-const OUTPUT_DESCRIPTORS = [4, 5];
 
 /** Where the host is that started this. */
 function firstLinkSocket(): string {
@@ -41,6 +39,58 @@ function childrenFolderOf(pid: number): string | undefined {
 /** A host that is gone hears nothing. */
 function send(message: SessionToHost): void {
   if (process.connected) process.send?.(message, () => {});
+}
+
+/** How this process ends. */
+class Ending {
+  #proxy: SessionProxy;
+  #server: Server;
+  #isTelling = false;
+  #isStaying = false;
+
+  constructor(proxy: SessionProxy, server: Server) {
+    this.#proxy = proxy;
+    this.#server = server;
+  }
+
+  /** The session is to end. */
+  close(): void {
+    this.#proxy.close();
+    // Held polls hear of it before the process is gone.
+    setTimeout(() => this.#isTelling || process.exit(0), CLOSING_MS);
+  }
+
+  /** See {@link SessionKeeperOptions.onEnd}. */
+  end(how: 'go' | 'stay', keeper: SessionKeeper): void {
+    if (how === 'stay') this.#stay(keeper);
+    else if (this.#isStaying) process.exit(0);
+    else this.close();
+  }
+
+  /** The debuggee went by itself: all viewers hear its last words, however slow their line. */
+  tell({ stderr }: SessionLastWords): void {
+    const { ended, told } = this.#proxy;
+    this.#isTelling = true;
+    this.#proxy.hearLastWords(stderr);
+    void ended.then(() => setTimeout(() => process.exit(0), TELLING_MS));
+    void told.then(() => setTimeout(() => process.exit(0), CLOSING_MS));
+  }
+
+  /** The session is over. */
+  farewell(): void {
+    setTimeout(() => this.#isStaying || process.exit(0), FAREWELL_MS);
+  }
+
+  /** The session is to end, and somebody has to read what its processes print. */
+  #stay(keeper: SessionKeeper): void {
+    this.#isStaying = true;
+    this.#proxy.close();
+    setTimeout(() => {
+      this.#server.close();
+      keeper.over();
+      void keeper.drained().then(() => process.exit(0));
+    }, CLOSING_MS);
+  }
 }
 
 async function main(): Promise<void> {
@@ -65,27 +115,20 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
   });
-  let isTelling = false;
-  const close = (): void => {
-    proxy.close();
-    // Held polls hear of it before the process is gone.
-    setTimeout(() => isTelling || process.exit(0), CLOSING_MS);
-  };
-  /** The debuggee went by itself: all viewers hear its last words, however slow their line. */
-  const tell = ({ stderr }: SessionLastWords): void => {
-    isTelling = true;
-    proxy.hearLastWords(stderr);
-    void proxy.ended.then(() => setTimeout(() => process.exit(0), TELLING_MS));
-    void proxy.told.then(() => setTimeout(() => process.exit(0), CLOSING_MS));
-  };
+  const server = createServer((request, response) => proxy.handle(request, response));
+  const ending = new Ending(proxy, server);
   const add = ({ pid, port }: SessionAddition): void => proxy.add({ pid, inspector: { kind: 'port', port } });
   const path = adoptionSocket(firstLinkSocket(), process.pid);
-  const output = options.hasOutput ? OUTPUT_DESCRIPTORS : [];
-  const hear = (word: SessionAddition | SessionLastWords): void => (word.kind === 'add' ? add(word) : tell(word));
-  const keeper = path === undefined ? null : new SessionKeeper({ path, output, onWord: hear, onEnd: close, log });
-  process.on('SIGTERM', close);
-  process.on('message', (message: HostToSession) => {
+  const hear = (word: SessionAddition | SessionLastWords): void => {
+    if (word.kind === 'add') add(word);
+    else ending.tell(word);
+  };
+  const onEnd = (how: 'go' | 'stay'): void => ending.end(how, keeper!);
+  const keeper = path === undefined ? null : new SessionKeeper({ path, onWord: hear, onEnd, log });
+  process.on('SIGTERM', () => ending.close());
+  process.on('message', (message: HostToSession, handle: unknown) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
+    else if (message.kind === 'pipe') keeper?.take(message.pid, message.stream, handle);
     else if (message.kind === 'keep') void keep(keeper, message, log);
     else hear(message);
   });
@@ -97,10 +140,9 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => {});
   void proxy.ended.then((reason) => {
     log.info('session-ended', { reason });
-    setTimeout(() => process.exit(0), FAREWELL_MS);
+    ending.farewell();
   });
   await proxy.ready;
-  const server = createServer((request, response) => proxy.handle(request, response));
   server.on('upgrade', (request, socket, head) => proxy.upgrade(request, socket, head));
   server.listen(0);
 }

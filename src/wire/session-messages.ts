@@ -46,8 +46,6 @@ export interface SessionOptions {
   settingsFile: string;
   /** The built DevTools UI. */
   uiFolder: string;
-  /** It has the ends of the debuggee's stdout and stderr, to read them should the host be gone. */
-  hasOutput: boolean;
   /** Log lines are JSON. */
   json: boolean;
 }
@@ -65,6 +63,16 @@ export interface SessionLastWords {
   stderr: string;
 }
 
+/**
+ * Host -> session proxy: comes with the reading end of a pipe that a process of the app prints to. It is read there
+ * should the host be gone.
+ */
+export interface SessionPipe {
+  kind: 'pipe';
+  pid: number;
+  stream: 'stdout' | 'stderr';
+}
+
 /** Host -> session proxy: the session is to outlive the host. It answers {@link SessionKept}. */
 export interface SessionKeep {
   kind: 'keep';
@@ -77,7 +85,7 @@ export interface SessionKept {
 }
 
 /** Host -> session proxy; `ping` is answered with `pong` (host/heartbeat.ts). */
-export type HostToSession = SessionAddition | SessionLastWords | SessionKeep | { kind: 'ping' };
+export type HostToSession = SessionAddition | SessionLastWords | SessionKeep | SessionPipe | { kind: 'ping' };
 export type SessionToHost = SessionReport | SessionKept | { kind: 'pong' };
 
 /** A program that stands. */
