@@ -15,13 +15,13 @@ import type { AdoptedSession } from './session-adoption.ts';
 import { debuggerPaths } from './debugger-paths.ts';
 import { debuggerGroup } from './routes.ts';
 import type { SessionProcesses } from './session-process.ts';
-import type { UserSockets } from './user-sockets.ts';
+import type { Reserved } from './user-sockets.ts';
 
 /** What {@link DebuggerDesk} needs. */
 export interface DebuggerDeskOptions {
   root: string;
   /** Where processes of other users dial. */
-  userSockets: readonly UserSockets[];
+  reserved: Pick<Reserved, 'users' | 'removeFormer'>;
   apps: Apps;
   sessions: SessionProcesses;
   /** The app at a path. @throws HostError ROUTE_NOT_FOUND */
@@ -106,8 +106,13 @@ export class DebuggerDesk {
     this.#processes.delete(path);
   }
 
-  /** Goes on with a session that a host before this one left; one that is of no use here ends. */
-  adopt(found: AdoptedSession, debuggers: HostDebugger, fronts: Fronts): void {
+  /** Goes on with what a host before this one left; a session that is of no use here ends. */
+  adoptAll(sessions: readonly AdoptedSession[], debuggers: HostDebugger, fronts: Fronts): void {
+    this.#options.reserved.removeFormer(sessions.flatMap(({ session }) => session.userLinks?.paths ?? []));
+    for (const session of sessions) this.#adopt(session, debuggers, fronts);
+  }
+
+  #adopt(found: AdoptedSession, debuggers: HostDebugger, fronts: Fronts): void {
     const { apps, sessions, log } = this.#options;
     const { appPath: path, links, inspector, breakAtStart, scope, secret, live, processes } = found.session;
     const app = apps.list().find((one) => one.path === path);
@@ -155,7 +160,7 @@ export class DebuggerDesk {
 
   /** Lets a session outlive this host, as its processes are now. */
   async #keep(path: string): Promise<void> {
-    const { root, sessions, appAt, userSockets, log } = this.#options;
+    const { root, sessions, appAt, reserved, log } = this.#options;
     const asked = this.#processes.get(path) ?? [];
     const found = await Promise.all(asked.map(async (process) => ({ process, ids: await process.adoptable() })));
     const able = found.flatMap(({ process, ids }) => (ids === undefined ? [] : [{ process, ids }]));
@@ -163,7 +168,7 @@ export class DebuggerDesk {
     const [first] = able;
     if (first === undefined || terms === undefined) return;
     const uid = otherUserOf(appAt(path))?.uid;
-    const paths = userSockets.find((user) => user.uid === uid)?.links;
+    const paths = reserved.users.find((user) => user.uid === uid)?.links;
     const userLinks = uid === undefined || paths === undefined ? {} : { userLinks: { uid, paths } };
     const processes = able.map(({ ids: { stamp: _stamp, ...identity } }) => identity);
     const session = { root, appPath: path, ...userLinks, processes, stamp: first.ids.stamp, ...terms };

@@ -140,7 +140,7 @@ class Supervisor implements Host {
       appAt: (path) => this.#appAt(path),
       send: (message) => this.#fronts.send(message),
       routesChanged: () => this.#sendRoutes(),
-      userSockets: bound.reserved.users, root, log,
+      reserved: bound.reserved, root, log,
     });
     this.#adoption = new SessionAdoption({ home: homeFolder(), own: bound.run.folder, root, clock, log });
     this.#debugger = parts.createDebugger({
@@ -256,9 +256,7 @@ class Supervisor implements Host {
       this.#tls.start();
       await this.#apps.scan();
       this.#sites.refresh();
-      const sessions = await this.#adoption.find();
-      this.#bound.reserved.removeFormer(sessions.flatMap(({ session }) => session.userLinks?.paths ?? []));
-      for (const session of sessions) this.#desk.adopt(session, this.#debugger, this.#fronts);
+      this.#desk.adoptAll(await this.#adoption.find(), this.#debugger, this.#fronts);
       await this.#fronts.start();
       await this.#joins.open();
       this.#control = await openControlServer({
