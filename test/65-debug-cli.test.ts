@@ -4,9 +4,12 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startHost, type RunningHost } from './host-fixture.ts';
-import { get } from './http-client.ts';
+import { get, until } from './http-client.ts';
 
 const CLI_PLACE = import.meta.url.endsWith('.ts') ? '../dist/src/cli/main.js' : '../src/cli/main.js';
 const CLI = fileURLToPath(new URL(CLI_PLACE, import.meta.url));
@@ -50,6 +53,31 @@ test('debug --brk starts and --kill ends a debugger', async () => {
   assert.match(links.links[0]!, /\/shop\/debug\/\?link=[\w-]{32}$/);
   assert.equal((await get(`${host.url}shop/debug/cdp/alive`)).status, 204);
   assert.match((await run('debug', 'shop', '--kill')).text, /have been killed/);
+});
+
+test('debug --live attaches to the process that serves, and leaves it to serve', async () => {
+  await get(`${host.url}shop/`);
+  const [before] = host.processes().filter(({ role }) => role === 'app');
+  const { text } = await run('debug', 'shop', '--live');
+  assert.match(text, /\/shop\/debug\/\?link=[\w-]{32}\n$/);
+  assert.equal((await get(`${host.url}shop/debug/cdp/alive`)).status, 204);
+  assert.match((await run('debug', 'shop', '--kill')).text, /have been killed/);
+  const left = host.processes().filter(({ role }) => role === 'app').map(({ pid }) => pid);
+  assert.deepEqual(left, [before!.pid]);
+});
+
+test('debug --open opens the link that it prints, in the browser that BROWSER names', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slip-browser-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [browser, opened] = [join(folder, 'browser'), join(folder, 'opened')];
+  writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" > '${opened}.part' && mv '${opened}.part' '${opened}'\n`);
+  chmodSync(browser, 0o755);
+  process.env['BROWSER'] = browser;
+  t.after(() => delete process.env['BROWSER']);
+  const { text } = await run('debug', 'shop', '--open');
+  await until('the browser is there', () => (existsSync(opened) ? true : undefined));
+  assert.equal(`${readFileSync(opened, 'utf8')}\n`, text);
+  assert.equal((await get(text.trim())).status, 303, 'nobody has used it');
 });
 
 test('what is wrong with the words is said', async () => {

@@ -8,19 +8,22 @@ import { exchange } from '../debug/poll-client.ts';
 import { askHost } from '../process/control-client.ts';
 import type { AppSnapshot, HostSnapshot } from '../wire/status.ts';
 import { appOf, HOST_OPTIONS, hostPid, parseWords, printJson } from './options.ts';
+import { openerFor, openLink } from './open-link.ts';
 import { printable } from './text-table.ts';
 
 /** Shown by `--help`. */
-export const DEBUG_HELP = `Usage: slipstream debug <app> [--role ROLE] [--brk | --kill] [--url ORIGIN] [--json]
+export const DEBUG_HELP = `Usage: slipstream debug <app> [--role ROLE] [--brk | --live | --kill] [--url ORIGIN] [--json]
        slipstream debug [<app>] --revoke
 
 Prints a link that opens the debugger of the app in a browser anywhere, once and within
 five minutes; the browser is signed in for twelve hours then. Browsers on this machine need
-none: they open <app>/debug/.
+none: they open <app>/debug/. In a terminal of a desktop the first link is opened at once.
 
   --role ROLE    observe: look; step: also stop and go on; full (default): also run code
   --brk          stops before the first line of the program; the debugger must not run yet
+  --live         attaches to the processes that serve, without a restart
   --kill         ends the debugger and its program
+  --open         opens the link in a browser here, from a script too; --no-open never does
   --revoke       ends all links and sessions, of this app or of all, those of its logs too
                  and the pages of who came by certificate or user; lists in the configuration stay
   --url ORIGIN   how the host is reached from outside, e.g. https://apps.example
@@ -31,7 +34,10 @@ const OPTIONS = {
   ...HOST_OPTIONS,
   role: { type: 'string', default: 'full' },
   brk: { type: 'boolean', default: false },
+  live: { type: 'boolean', default: false },
   kill: { type: 'boolean', default: false },
+  open: { type: 'boolean', default: false },
+  'no-open': { type: 'boolean', default: false },
   revoke: { type: 'boolean', default: false },
   url: { type: 'string' },
 } as const;
@@ -59,11 +65,17 @@ export async function debug(words: string[]): Promise<void> {
   }
   const target = await findTarget(appOf('debug', positionals), values);
   if (values.kill) return kill(target, grants);
+  const wish = values.open ? 'yes' : values['no-open'] || values.json ? 'no' : 'where-a-person-is';
+  const { env: environment, platform, stdout } = process;
+  const opener = openerFor(wish, { environment, platform, isTerminal: stdout.isTTY });
+  if (values.brk) await start(target, grants, '?brk');
+  else if (values.live) await start(target, grants, '?live');
   const secret = grants.createLink(target.app, role);
   const links = linksTo(target.urls, secret);
-  if (values.brk) await start(target, grants, '?brk');
   if (values.json) printJson({ links, role });
   else process.stdout.write(links.map((link) => `${link}\n`).join(''));
+  const [first] = links;
+  if (opener !== null && first !== undefined) await openLink(opener, first);
 }
 
 function roleOf(text: string): DebugRole {
