@@ -87,6 +87,12 @@ export const DEVTOOLS_PATCHES: readonly Patch[] = [
     replace: "'",
   },
   {
+    file: 'models/breakpoints/BreakpointManager.ts',
+    why: 'a page that is opened took each breakpoint away to set it again, since it had no hash of its script before',
+    find: 'positionA.scriptHash === positionB.scriptHash &&',
+    replace: '(Boolean(positionA.url) || positionA.scriptHash === positionB.scriptHash) &&',
+  },
+  {
     file: 'panels/sources/TabbedEditorContainer.ts',
     why: 'a folder cannot be dropped here: that needs access to files that only Chrome has',
     find: /<div class="tabbed-pane-placeholder-row workspace">[\s\S]*?<\/div>\s*(?=<div class="shortcuts-list)/,

@@ -3,10 +3,12 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import type { Browser } from 'playwright-core';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Response } from 'playwright-core';
 import { DevtoolsPage, launchChromium } from './devtools-page.ts';
 import { startHost, type RunningHost } from './host-fixture.ts';
-import { get } from './http-client.ts';
+import { get, until } from './http-client.ts';
 
 const SERVER = `const http = require('http');
 let count = 0;
@@ -53,6 +55,7 @@ test('logpoint, condition, restarted frame, live edit and profile work as in a D
   await devtools.editLine(GREETING_LINE, "  const greeting = 'edited ' + name;");
   await devtools.consoleShows('server.js is changed in the program');
   assert.equal(await visit(), 'edited you 5');
+  await devtools.consoleShows('count is 5');
   await devtools.editLine(GREETING_LINE, '  const greeting = (;');
   await devtools.consoleShows('server.js was not changed: it has an error');
   assert.equal(await visit(), 'edited you 6');
@@ -89,4 +92,54 @@ test('another browser finds breakpoints with their conditions and texts, also af
   assert.equal(await second.pausedLine(), RETURN_LINE);
   await second.resume();
   assert.equal(await hanging, 'hello you 2');
+});
+
+test('watches and breakpoints outlive ?kill, a recycled process and a restarted host', async (t) => {
+  const first = await startHost({ files: { 'shop/server.js': SERVER } });
+  const hosts = [first];
+  t.after(async () => {
+    for (const each of hosts.reverse()) await each.stop();
+  });
+  const opened = async (): Promise<DevtoolsPage> => {
+    const devtools = new DevtoolsPage(await browser.newPage({ viewport: { width: 1360, height: 820 } }));
+    await devtools.open(`${first.url}shop/debug/`);
+    return devtools;
+  };
+  const visit = async (): Promise<string> => (await get(`${first.url}shop/`)).text;
+  /** What was set stops a request for a browser that has never been here. */
+  const found = async (text: string): Promise<void> => {
+    const devtools = await opened();
+    const hanging = visit();
+    assert.equal(await devtools.pausedLine(), RETURN_LINE);
+    await devtools.watchShows(`greeting.length + 100: ${text.length - 2 + 100}`);
+    await devtools.resume();
+    assert.equal(await hanging, text);
+    await devtools.page.close();
+  };
+
+  const one = await opened();
+  await one.openFile('server.js');
+  const isSaved = (what: string) => (response: Response): boolean =>
+    response.url().endsWith('/settings') && (response.request().postData() ?? '').includes(what);
+  const saved = [isSaved('greeting.length'), isSaved('"lineNumber')].map((is) => one.page.waitForResponse(is));
+  await one.addWatch('greeting.length + 100');
+  await one.setBreakpoint(RETURN_LINE);
+  await Promise.all(saved);
+  await one.page.close();
+  await found('hello you 1');
+
+  await get(`${first.url}shop/debug/?kill`);
+  await found('hello you 1');
+
+  // The pool recycles what runs when a file changes; what is debugged then is another process, of the new file.
+  await get(`${first.url}shop/debug/?kill`);
+  assert.equal(await visit(), 'hello you 1');
+  writeFileSync(join(first.root, 'shop/server.js'), SERVER.replace("'hello '", "'good day '"));
+  await until('the new process serves', async () => ((await visit()).startsWith('good day') ? true : undefined));
+  await found('good day you 1');
+
+  process.kill(first.pid, 'SIGTERM');
+  await first.exited;
+  hosts.push(await startHost({ successorOf: first }));
+  await found('good day you 1');
 });

@@ -141,6 +141,22 @@ export class DevtoolsPage {
     await this.page.getByRole('menuitem', { name: 'Restart frame' }).click();
   }
 
+  /** Adds an expression to the Watch pane. */
+  async addWatch(expression: string): Promise<void> {
+    await this.#showWatches();
+    await this.page.getByRole('button', { name: 'Add watch expression' }).click();
+    await this.page.locator('.watch-expression-text-prompt-proxy .text-prompt').click();
+    await this.page.keyboard.insertText(expression);
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.watch-expression').filter({ hasText: expression }).waitFor();
+  }
+
+  /** Waits until the Watch pane shows an expression with its value: `count: 1`. */
+  async watchShows(text: string): Promise<void> {
+    await this.#showWatches();
+    await this.page.locator('.watch-expression').filter({ hasText: text }).waitFor();
+  }
+
   /** Clicks the number of a line that has a breakpoint. */
   async removeBreakpoint(line: number): Promise<void> {
     const number = this.#gutterLine(line);
@@ -346,6 +362,12 @@ export class DevtoolsPage {
     // Beside the sources, so that the place of a pause stays in view.
     await this.page.keyboard.press('Escape');
     await prompt.waitFor();
+  }
+
+  async #showWatches(): Promise<void> {
+    await this.showPanel('sources');
+    const header = this.page.locator('.expandable-view-title[aria-label=Watch]');
+    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.click();
   }
 
   /** Where the program stands, as far as the page shows it; empty when it runs. Waits for nothing. */
