@@ -26,7 +26,7 @@ export function openerFor(wish: OpenWish, { environment, platform, isTerminal }:
   throw new HostError('OPTION_INVALID', '--open: there is no desktop here (DISPLAY), and BROWSER names no browser');
 }
 
-/** Opens `link` and goes on; resolves when that has begun. @throws HostError OPTION_INVALID when the command is missing */
+/** Opens `link` and goes on; resolves when that has begun. @throws HostError OPTION_INVALID without such a command */
 export async function openLink([command = '', ...words]: readonly string[], link: string): Promise<void> {
   const child = spawn(command, [...words, link], { detached: true, stdio: 'ignore' });
   await new Promise<void>((resolve, reject) => {
