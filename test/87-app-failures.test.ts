@@ -3,6 +3,7 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCli, startHost, type HostOptions, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
@@ -53,14 +54,26 @@ test('a request that was lost with its process is told what the process wrote, t
   assert.doesNotMatch(await start('mallory'), /at the start/);
 });
 
-test('starts that come to nothing say why: a Unix path, TypeScript that needs a compiler', async (t) => {
+test('a start that comes to nothing says why: it listens on a Unix path', async (t) => {
+  const host = await hostWith(t, { files: {
+    'path/server.js': `require('http').createServer().listen(process.cwd() + '/own.sock');`,
+    'slipstream.yml': 'apps: { path: { startTimeoutMs: 2000 } }\n',
+  } });
+  const { text } = await get(`${host.url}path/`);
+  assert.match(text, /APP_START_TIMED_OUT/);
+  const where = join(host.root, 'path/own.sock');
+  assert.ok(text.includes(`It listens on the path ${where}, where nobody asks: call listen(process.env.PORT).`), text);
+});
+
+test('TypeScript that node cannot run is run by tsx, also when an edit brings it', async (t) => {
   const enums = 'enum Colour { Red }\nrequire("node:http").createServer((_request: unknown, response: any) =>' +
     ' response.end(Colour[0])).listen(process.env.PORT);';
+  const plain = 'require("node:http").createServer((_request: unknown, response: any) => response.end("plain"))' +
+    '.listen(process.env.PORT);';
   const decorated = 'function mark(target: any) { target.mark = "marked"; }\n@mark\nclass Shop {}\n' +
     'require("node:http").createServer((_request: unknown, response: any) => response.end((Shop as any).mark))' +
     '.listen(process.env.PORT);';
   const host = await hostWith(t, { files: {
-    'path/server.js': `require('http').createServer().listen(process.cwd() + '/own.sock');`,
     'enums/server.ts': enums,
     'enums/package.json': '{"main": "server.ts"}',
     'named/server.ts': enums,
@@ -68,18 +81,29 @@ test('starts that come to nothing say why: a Unix path, TypeScript that needs a 
     'old/server.ts': decorated,
     'old/package.json': '{"main": "server.ts"}',
     'old/tsconfig.json': '{\n  "compilerOptions": {\n    "experimentalDecorators": true\n  }\n}\n',
-    'slipstream.yml': 'apps: { path: { startTimeoutMs: 2000 } }\n',
+    'bare/server.ts': `import { price } from './price';\nimport { createServer } from 'node:http';\n` +
+      'createServer((_request: unknown, response: any) => response.end(price)).listen(process.env.PORT);',
+    'bare/price.ts': 'export const price: string = "dear";',
+    'bare/package.json': '{"type": "module"}',
+    'pair/server.ts': plain,
+    'pair/slipstream.yml': 'processes: 2\n',
   } });
-  const [path, ...typescript] = await Promise.all(['path', 'enums', 'named', 'old'].map(async (name) => {
+  const texts = await Promise.all(['enums', 'named', 'old', 'bare', 'pair'].map(async (name) => {
     const { text } = await get(`${host.url}${name}/`);
     return text;
   }));
-  assert.match(path!, /APP_START_TIMED_OUT/);
-  const where = join(host.root, 'path/own.sock');
-  assert.ok(path!.includes(`It listens on the path ${where}, where nobody asks: call listen(process.env.PORT).`), path);
-  const [bare, named, old] = typescript;
+  assert.deepEqual(texts, ['Red', 'Red', 'marked', 'dear', 'plain']);
   const strips = Boolean((process.features as { typescript?: string | false }).typescript);
-  if (strips) assert.match(bare!, /need a compiler[^]*"start": "tsx FILE"/);
-  else assert.equal(bare, 'Red');
-  assert.deepEqual([named, old], ['Red', 'marked']);
+  const compiled = ['enums', 'bare'].map((app) => host.output().includes(`app-compiled app=${app} entry=server.ts`));
+  assert.deepEqual(compiled, [strips, strips], host.output());
+  const state = { isOver: false };
+  const traffic = (async () => {
+    while (!state.isOver) assert.match((await get(`${host.url}pair/`)).text, /^(?:plain|Red)$/);
+  })();
+  writeFileSync(join(host.root, 'pair/server.ts'), enums);
+  await host.line(/app-recycled app=pair/);
+  state.isOver = true;
+  await traffic;
+  assert.equal((await get(`${host.url}pair/`)).text, 'Red');
+  assert.doesNotMatch(host.output(), /app-recycle-failed|app-start-failed/);
 });

@@ -139,6 +139,14 @@ function nodeOf({ app, nodePath = process.execPath }: CommandOptions): string {
   return app.settings.nodePath === '' ? nodePath : app.settings.nodePath;
 }
 
+/** Flags of whoever compiles TypeScript by himself. */
+const LOADER = /(?:^|[/=])(?:tsx|ts-node|@swc-node|esbuild-register)(?:$|\/)/;
+
+/** True when the command compiles TypeScript, or somebody does in it. */
+export function runsTsx({ args }: Pick<Command, 'args'>): boolean {
+  return args.some((word) => LOADER.test(word));
+}
+
 /** The flags that make node run the entry, when it does not do so by itself. */
 function typescriptFlags(options: CommandOptions, flags: readonly string[]): string[] {
   const { app } = options;
@@ -146,8 +154,7 @@ function typescriptFlags(options: CommandOptions, flags: readonly string[]): str
   // Another node may be older; tsx works with all.
   const isOther = nodeOf(options) !== process.execPath;
   if (!isOther && app.usesTsx === undefined && stripsTypes()) return [];
-  const loader = /(?:^|[/=])(?:tsx|ts-node|@swc-node|esbuild-register)(?:$|\/)/;
-  if (flags.some((flag) => loader.test(flag))) return [];
+  if (flags.some((flag) => LOADER.test(flag))) return [];
   // From our own dependency: the app need not have it.
   return ['--import', import.meta.resolve('tsx')];
 }

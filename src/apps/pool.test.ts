@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { rmSync, symlinkSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertFailed, assertServed, isAlive, makeFolder, makeRoom } from './fake-front.test.ts';
@@ -196,15 +197,36 @@ test('Pool takes several changes during a recycle as one', async () => {
   });
 });
 
-test('Pool recycles a pool of several processes as a whole', async () => {
-  await withRoom(await makeRoom(HELLO, { processes: 2 }), async ({ root, front, request, until }) => {
+/** One core is left for those that serve. */
+const STARTS_MAX = Math.max(1, availableParallelism() - 1);
+
+test('Pool recycles a pool of several processes as a whole, and leaves a core to those that serve', async () => {
+  await withRoom(await makeRoom(HELLO, { processes: 3 }), async ({ root, front, request, until, apps }) => {
     await request(GROUP);
-    await until(() => front.serving().length === 2);
+    await until(() => front.serving().length === 3);
     const old = front.serving();
     writeFiles(root, { 'hello/server.js': serverSource('// new') });
-    await until(() => old.every((id) => front.forgotten.includes(id)));
-    assert.equal(front.serving().length, 2);
-    assert.equal(front.starts, 4);
+    await until(() => {
+      const starting = apps.status()[0]!.processes.filter(({ state }) => state === 'starting');
+      assert.ok(starting.length <= STARTS_MAX, `${starting.length} boot at a time`);
+      assert.ok(front.serving().length >= 3, 'the old ones serve until all new ones do');
+      return old.every((id) => front.forgotten.includes(id));
+    });
+    assert.equal(front.serving().length, 3);
+    assert.equal(front.starts, 6);
+  });
+});
+
+test('Pool starts all that a recycling lacks when the old ones die meanwhile', async () => {
+  await withRoom(await makeRoom(HELLO, { processes: 3 }), async ({ root, front, request, until }) => {
+    await request(GROUP);
+    await until(() => front.serving().length === 3);
+    const old = front.serving();
+    writeFiles(root, { 'hello/server.js': serverSource('// new') });
+    await until(() => front.starts > 3);
+    for (const id of old) process.kill(front.pidOf(id), 'SIGKILL');
+    await until(() => old.every((id) => front.forgotten.includes(id)) && front.serving().length === 3);
+    assert.equal(front.starts, 6);
   });
 });
 

@@ -18,6 +18,7 @@ import { crashLoopFailure, failureOf, lossOf, unusableFailure } from './process-
 import { afterChange } from './recycle-policy.ts';
 import { STEADY_MS } from './restart-policy.ts';
 import { absentFailure, stoppedFailure } from './start-failure.ts';
+import { TypeScriptWay } from './typescript-way.ts';
 import { Succession } from './succession.ts';
 import { HostError } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
@@ -46,6 +47,7 @@ export class Pool {
   readonly succession: Succession;
   #losses = 0;
   readonly #ends: LastEnds;
+  readonly #typescript: TypeScriptWay;
   /** How the last process was lost, until another one listens. */
   #lastLoss: string | undefined;
   #debuggeeWait: DebuggeeWait;
@@ -58,6 +60,7 @@ export class Pool {
     const { clock, log } = options;
     this.#restarts = new StartPacer(clock);
     this.#ends = new LastEnds(clock);
+    this.#typescript = new TypeScriptWay(log);
     this.succession = new Succession({
       options,
       crew: this.#crew,
@@ -66,7 +69,8 @@ export class Pool {
       app: () => this.#app,
       isStopped: () => this.#isStopped,
       refresh: () => this.#refresh(),
-      fill: (set) => this.#fill(set),
+      fill: (set, startsMax) => this.#fill(set, startsMax),
+      startsAgain: (process) => this.#typescript.learnsFrom(process, this.#app),
       refill: () => this.#refill(),
     });
     this.#debuggeeWait = new DebuggeeWait(clock);
@@ -307,16 +311,18 @@ export class Pool {
     this.#files.open();
   }
 
-  /** Starts what a set lacks. */
-  #fill(set: Set<AppProcess>): void {
-    const wanted = processCount(this.#app.settings);
-    if (set.size < wanted) this.#files.noteStart();
-    this.#complete(set);
+  /** Starts what a set lacks, `startsMax` at a time: whoever asks for that asks again. */
+  #fill(set: Set<AppProcess>, startsMax = Infinity): void {
+    const isFirst = startsMax === Infinity || set.size === 0; // The watch tells of changes behind that.
+    if (isFirst && set.size < processCount(this.#app.settings)) this.#files.noteStart();
+    this.#complete(set, startsMax);
   }
 
-  #complete(set: Set<AppProcess>): void {
-    const wanted = processCount(this.#app.settings);
-    while (set.size < wanted) set.add(this.#options.launch(this.#app, this.#onChanged));
+  #complete(set: Set<AppProcess>, startsMax = Infinity): void {
+    const starting = [...set].filter(({ state }) => state.kind === 'starting').length;
+    const count = Math.min(processCount(this.#app.settings) - set.size, startsMax - starting);
+    const app = this.#typescript.appOf(this.#app);
+    for (let index = 0; index < count; index++) set.add(this.#options.launch(app, this.#onChanged));
   }
 
   #refill(): void {
@@ -353,9 +359,11 @@ export class Pool {
       if (from.kind === 'starting') this.#regularStarted(process);
     }
     if (isLive(process.state)) return;
-    this.#losses += 1;
     this.#crew.lose(process);
-    if (from.kind === 'starting') {
+    const isStart = from.kind === 'starting';
+    if (isStart && this.#typescript.learnsFrom(process, this.#app)) return this.#fill(this.#crew.regular);
+    this.#losses += 1;
+    if (isStart) {
       const failure = failureOf(process, this.#app);
       this.#restarts.failed();
       this.#callers.note(this.#app, 'app-start-failed', failure);
@@ -398,6 +406,7 @@ export class Pool {
     } else if (this.#crew.next !== undefined) {
       this.#crew.promote(this.#crew.next);
       if (this.#crew.isServing) this.#callers.isAsked = false;
+      this.#refill();
     } else {
       if (failure !== undefined && this.#callers.isAsked) this.#callers.answer(this.#app, failure);
       const isWanted = this.#callers.isAsked || this.#app.settings.start === 'always';

@@ -49,7 +49,7 @@ function pathHint(stderr: string): string | undefined {
 }
 
 /** Of node, which only takes types away. */
-const NEEDS_COMPILER = /ERR_(?:UNSUPPORTED|INVALID)_TYPESCRIPT_SYNTAX/;
+const NEEDS_COMPILER = /ERR_(?:(?:UNSUPPORTED|INVALID)_TYPESCRIPT_SYNTAX|UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING)/;
 const COMPILER_HINT =
   'Node runs TypeScript by taking the types away; enums, decorators, namespaces and the like need a compiler. A ' +
   'start script that names tsx has it, also where tsx is not installed: in package.json ' +
@@ -97,6 +97,12 @@ export function describeExit(code: number | null, signal: string | null): string
 /** The line of a TypeScript file that node shows, with the mark below it, is a decorator. */
 function isDecorated(stderr: string, index: number): boolean {
   return /\.[cm]?tsx?:\d+\n[ \t]*@[\w$.]+/.test(stderr.slice(0, index));
+}
+
+/** Whether what a program wrote says that its TypeScript is more than types to take away. */
+export function needsCompiler(stderr: string): boolean {
+  const syntax = SYNTAX.exec(stderr);
+  return NEEDS_COMPILER.test(stderr) || (syntax !== null && isDecorated(stderr, syntax.index));
 }
 
 interface Reading {

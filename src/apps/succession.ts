@@ -7,6 +7,7 @@
 //   replace  the old ones finish what they have and go ──all gone──▶ new ones start
 //   lazy     the old ones live on without requests ──a request──▶ as beside, and if one fails the request fails
 
+import { availableParallelism } from 'node:os';
 import { RecyclePacer } from './pacer.ts';
 import { failureOf, lossOf } from './process-failure.ts';
 import { isLive } from './process-state.ts';
@@ -21,6 +22,8 @@ import type { Failure } from '../wire/front-messages.ts';
 
 /** How long a new process may wait for a port of the old ones before these go first. */
 const HANDOVER_MS = 1000;
+/** So many new processes boot at a time: a core is left for the front and those that serve. */
+const STARTS_MAX = Math.max(1, availableParallelism() - 1);
 
 /** The pool, as far as it is needed here. */
 export interface SuccessionParts {
@@ -32,8 +35,10 @@ export interface SuccessionParts {
   isStopped(): boolean;
   /** Looks at the folder again. A failure when it cannot be started as it is. */
   refresh(): Failure | undefined;
-  /** Starts what a set lacks. */
-  fill(set: Set<AppProcess>): void;
+  /** Starts what a set lacks, `startsMax` at a time. */
+  fill(set: Set<AppProcess>, startsMax: number): void;
+  /** A process ended at its start, and is to be started in another way. */
+  startsAgain(process: AppProcess): boolean;
   /** Starts what the regular ones lack. */
   refill(): void;
 }
@@ -121,10 +126,17 @@ export class Succession {
 
   /** One of the new processes changed its state. */
   changed(process: AppProcess, next: Set<AppProcess>, from: ProcessState): void {
-    const { crew, callers, restarts, refill } = this.#parts;
+    const { crew, callers, restarts, fill, refill, startsAgain } = this.#parts;
     const app = this.#parts.app();
     if (isLive(process.state)) {
+      if (process.state.kind === 'ready') fill(next, STARTS_MAX);
       if ([...next].every((member) => member.state.kind === 'ready')) this.#takeOver(next);
+      return;
+    }
+    if (from.kind === 'starting' && startsAgain(process)) {
+      next.delete(process);
+      crew.lose(process);
+      fill(next, STARTS_MAX);
       return;
     }
     crew.giveUpNext(process);
@@ -165,7 +177,7 @@ export class Succession {
     }
     options.log.info('app-recycling', { app: app.name });
     crew.next = new Set();
-    fill(crew.next);
+    fill(crew.next, STARTS_MAX);
   }
 
   #takeOver(next: Set<AppProcess>): void {
@@ -193,12 +205,13 @@ export class Succession {
   }
 
   #handOver(waiter: AppProcess): void {
-    const { options, crew, app, isStopped } = this.#parts;
+    const { options, crew, app, isStopped, refill } = this.#parts;
     const { next, regular } = crew;
     if (isStopped() || next?.has(waiter) !== true || waiter.state.kind !== 'starting') return;
     options.log.info('app-replacing', { app: app().name, reason: 'a port that the old processes have' });
     this.#isShelved = false;
     crew.promote(next);
     crew.leave([...regular]);
+    refill();
   }
 }
