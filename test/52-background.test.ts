@@ -45,6 +45,9 @@ function scene(t: TestContext, joinedIdleTimeoutMs = 300): Scene {
   };
 }
 
+/** As that, of an https server. */
+const SECURE = SAYS_PID.replace("require('http').createServer(", "require('https').createServer({}, ");
+
 /** A port that is free, as good as a test can tell. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -89,18 +92,31 @@ test('a background host that is killed is replaced while its programs run', asyn
   });
 });
 
-test('SLIPSTREAM_JOIN says whether a host is started for a port, for a prefix, or never', async (t) => {
+test('a program on a port starts a host, too, which is replaced when it is killed', async (t) => {
   const { home, env, hosts } = scene(t, 60_000);
-  const alone = run(t, { home }, SAYS_PID, ['0'], { env });
-  const [, , port] = await alone.line(/listens on (\S+) (\d+)/);
-  assert.equal((await get(`http://127.0.0.1:${port}/`)).text, `${alone.child.pid} /`);
+  const program = run(t, { home }, SAYS_PID, ['0', '127.0.0.1'], { env });
+  const [, , port] = await program.line(/listens on (\S+) (\d+)/);
+  const [first] = hosts();
+  assert.equal((await get(`http://127.0.0.1:${port}/x`)).text, `${program.child.pid} /x`);
+  process.kill(first!, 'SIGKILL');
+  await eventually(async () => hosts().some((pid) => pid !== first)
+    && (await get(`http://127.0.0.1:${port}/y`).catch(() => ({ text: '' }))).text.endsWith('/y'));
+});
+
+test('SLIPSTREAM_JOIN says whether a host is started for a prefix only, for https too, or never', async (t) => {
+  const { home, env, hosts } = scene(t, 60_000);
+  for (const [word, source] of [['prefix', SAYS_PID], ['found', SAYS_PID], ['', SECURE]] as const) {
+    const alone = run(t, { home }, source, ['0'], { env: { ...env, SLIPSTREAM_JOIN: word } });
+    const [, , port] = await alone.line(/listens on (\S+) (\d+)/);
+    if (source === SAYS_PID) assert.equal((await get(`http://127.0.0.1:${port}/`)).text, `${alone.child.pid} /`);
+    assert.deepEqual(hosts(), [], word);
+  }
   const found = run(t, { home }, SAYS_PID, ['http://*:8080/foo/'], { env: { ...env, SLIPSTREAM_JOIN: 'found' } });
   await found.line(/failed HOST_NOT_RUNNING/);
   assert.deepEqual(hosts(), []);
-  const start = run(t, { home }, SAYS_PID, ['0', '127.0.0.1'], { env: { ...env, SLIPSTREAM_JOIN: 'start' } });
-  const [, , other] = await start.line(/listens on (\S+) (\d+)/);
+  const start = run(t, { home }, SECURE, ['0'], { env: { ...env, SLIPSTREAM_JOIN: 'start' } });
+  await start.line(/failed TLS_CERTIFICATE_MISSING/);
   assert.equal(hosts().length, 1);
-  assert.equal((await get(`http://127.0.0.1:${other}/x`)).text, `${start.child.pid} /x`);
 });
 
 test('a host that cannot start says why in the error of the program', async (t) => {

@@ -56,20 +56,20 @@ if (server.address()) console.log('at once ' + server.address().port);
 process.on('SIGTERM', () => server.close(() => console.log('closed')));
 `;
 
-/** Runs a program with the preload, at once or as another user. */
+/** Runs a program with the preload, or with other flags for node, at once or as another user. */
 export function run(
   t: TestContext,
   host: { home: string },
   source: string,
   args: string[] = [],
-  options: { env?: Record<string, string>; uid?: number } = {},
+  options: { env?: Record<string, string>; uid?: number; flags?: string[]; isModule?: boolean } = {},
 ): Program {
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-join-'));
-  const file = join(folder, 'program.cjs');
+  const file = join(folder, options.isModule === true ? 'program.mjs' : 'program.cjs');
   writeFileSync(file, source);
   chmodSync(folder, 0o755);
   const { uid } = options;
-  const child = spawn(process.execPath, ['--require', PRELOAD, file, ...args], {
+  const child = spawn(process.execPath, [...(options.flags ?? ['--require', PRELOAD]), file, ...args], {
     env: { ...process.env, SLIPSTREAM_HOME: host.home, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: folder,

@@ -2,7 +2,7 @@
 // and what a request knows of its client. The objects are node's modules with the drop-in behind `listen`.
 
 import nodeHttp from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import type nodeHttps from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
 import { purgeCache } from './cache-purge.ts';
@@ -24,9 +24,14 @@ export interface DropIn {
   readonly httpsys_version: string;
 }
 
+/** What `http()` adds: a name of old for the class of requests, which httpsys had. */
+export interface HttpDropIn extends DropIn {
+  readonly ServerRequest: typeof IncomingMessage;
+}
+
 const VERSION = '0.1.0';
 
-let httpModule: (typeof nodeHttp & DropIn) | undefined;
+let httpModule: (typeof nodeHttp & HttpDropIn) | undefined;
 let httpsModule: (typeof nodeHttps & DropIn) | undefined;
 
 /** A copy of a module: the very same members, getters as getters. */
@@ -41,9 +46,9 @@ function markBuiltin(module: object): void {
   syncBuiltinESMExports();
 }
 
-function makeHttp(): typeof nodeHttp & DropIn {
+function makeHttp(): typeof nodeHttp & HttpDropIn {
   installHosted();
-  return (httpModule ??= dropInOf(nodeHttp));
+  return (httpModule ??= Object.assign(dropInOf(nodeHttp), { ServerRequest: IncomingMessage }));
 }
 
 function makeHttps(): typeof nodeHttps & DropIn {
@@ -55,7 +60,7 @@ function makeHttps(): typeof nodeHttps & DropIn {
  * Node's `http` with the drop-in: the same object at every call. `http.slipstream()` is the half of
  * {@link slipstream} for `node:http`.
  */
-export const http: (() => typeof nodeHttp & DropIn) & { slipstream(): void } = Object.assign(makeHttp, {
+export const http: (() => typeof nodeHttp & HttpDropIn) & { slipstream(): void } = Object.assign(makeHttp, {
   slipstream: () => markBuiltin(nodeHttp),
 });
 
@@ -68,8 +73,8 @@ export const https: (() => typeof nodeHttps & DropIn) & { slipstream(): void } =
 /**
  * Makes the servers of this program reachable through Slipstream, and shows `httpsys_version` on node's own
  * `http` and `https`. Under the host the preload has done it already; elsewhere the program joins the host
- * that runs for its SLIPSTREAM_HOME. Without one a server that asks for a URL prefix starts one in the
- * background; the others stay node's.
+ * that runs for its SLIPSTREAM_HOME. Without one the first server starts one in the background; an https server
+ * on a port stays node's then, with its own certificate.
  */
 export function slipstream(): void {
   http.slipstream();

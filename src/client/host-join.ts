@@ -20,8 +20,11 @@ const SILENCE_PAUSE_MS = 30_000;
 /** While a lost host is looked for, one is started this often at most. */
 const LAUNCH_PAUSE_MS = 5000;
 
-/** When a host is started where none runs: `prefix`, for URL prefixes, which nobody else can serve. */
-export type HostStart = 'never' | 'prefix' | 'always';
+/**
+ * When a host is started where none runs: `prefix`, for URL prefixes, which nobody else can serve; `http`, for ports
+ * of http servers, too; `always`, for those of https servers as well, whose own certificates are not used then.
+ */
+export type HostStart = 'never' | 'prefix' | 'http' | 'always';
 
 /** What became of a claim: `no-host` when nobody is there to ask. */
 export type ClaimResult =
@@ -34,6 +37,8 @@ export class HostJoin {
   #home: string;
   #reserved: string;
   #start: HostStart;
+  /** Whether the host that was found last is one that programs start. */
+  #isBackground = false;
   #startFailure = '';
   #launchAgainAtMs = 0;
   #channel: JoinChannel | null = null;
@@ -88,17 +93,23 @@ export class HostJoin {
   }
 
   #find(): JoinChannel | null {
-    const sockets = [
-      ...joinSockets(this.#home),
-      ...joinSockets(backgroundHome(this.#home)),
-      ...reservedSockets(this.#reserved),
-    ];
-    return JoinChannel.open(sockets, () => this.#lost());
+    const background = joinSockets(backgroundHome(this.#home));
+    const sockets = [...joinSockets(this.#home), ...background, ...reservedSockets(this.#reserved)];
+    const channel = JoinChannel.open(sockets, () => this.#lost());
+    if (channel !== null) this.#isBackground = background.includes(channel.path);
+    return channel;
   }
 
   #mayStart(place: ClaimPlace): boolean {
-    if (process.platform === 'win32') return false;
-    return this.#start === 'always' || (this.#start === 'prefix' && place.kind === 'prefix');
+    if (process.platform === 'win32' || this.#start === 'never') return false;
+    if (this.#start === 'always' || place.kind === 'prefix') return true;
+    return this.#start === 'http' && !place.isSecure;
+  }
+
+  /** A host that somebody started comes again by itself, with its ports: none is started in its place for a port. */
+  #mayReplace(place: ClaimPlace): boolean {
+    const isAsked = place.kind === 'prefix' || this.#start === 'always' || this.#isBackground;
+    return isAsked && this.#mayStart(place);
   }
 
   /** Holds the program up until the host is there. */
@@ -151,7 +162,7 @@ export class HostJoin {
       else still.push(joined);
     }
     const isAlone = this.#channel === null || !this.#channel.isOpen;
-    if (isAlone && still.some(({ place }) => this.#mayStart(place))) this.#launchHost();
+    if (isAlone && still.some(({ place }) => this.#mayReplace(place))) this.#launchHost();
     this.#retryLater(still);
   }
 }

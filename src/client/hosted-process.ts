@@ -25,7 +25,7 @@ const GRACE_MS = 2000;
 const GRACE_MS_MAX = 3_600_000;
 
 /** SLIPSTREAM_JOIN -> when a host is started. `off` joins nothing. */
-const HOST_STARTS: Readonly<Record<string, HostStart>> = { found: 'never', start: 'always' };
+const HOST_STARTS: Readonly<Record<string, HostStart>> = { found: 'never', prefix: 'prefix', start: 'always' };
 
 function graceMsOf(text: string | undefined): number {
   const value = Number(text);
@@ -78,7 +78,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     return true;
   }
   if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
-  const start = HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'prefix';
+  const start = HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'http';
   patchJoin(new HostJoin(homeFolder(env), reservationFolder(env), start));
   return true;
 }

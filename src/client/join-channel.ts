@@ -54,13 +54,16 @@ function codeOf(error: unknown): string | undefined {
 
 /** See the head of the file. */
 export class JoinChannel {
+  /** The socket of the host. */
+  readonly path: string;
   #socket: net.Socket;
   #fd: number;
   #text = '';
   #isOpen = true;
   #onLost: (() => void) | null = null;
 
-  private constructor(socket: net.Socket, fd: number) {
+  private constructor(socket: net.Socket, fd: number, path: string) {
+    this.path = path;
     this.#socket = socket;
     this.#fd = fd;
     socket.unref();
@@ -78,7 +81,7 @@ export class JoinChannel {
     for (const path of sockets) {
       const socket = net.connect(path);
       const { fd } = (socket as unknown as { _handle: { fd: number } | null })._handle ?? { fd: -1 };
-      const channel = new JoinChannel(socket, fd);
+      const channel = new JoinChannel(socket, fd, path);
       const title = basename(process.argv[1] ?? 'node');
       const hello: JoinRequest = { kind: 'hello', version: JOIN_VERSION, pid: process.pid, title };
       // Where a connection shows no descriptor (named pipes) nobody can wait for it.

@@ -355,7 +355,7 @@ test('without the variables of a hosted process, and in worker threads, listen i
   const app = await run(t, 'app.cjs', source);
   await app.exited;
   assert.deepEqual(app.stdout.trim().split('\n').sort(), ['main AppHandle', 'worker TCP']);
-  const alone = await run(t, 'alone.cjs', source, { env: { SLIPSTREAM_FRONTS: undefined } });
+  const alone = await run(t, 'alone.cjs', source, { env: { SLIPSTREAM_FRONTS: undefined, SLIPSTREAM_JOIN: 'off' } });
   await alone.exited;
   assert.deepEqual(alone.stdout.trim().split('\n').sort(), ['main TCP', 'worker TCP']);
 });
