@@ -8,6 +8,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import WebSocket from 'ws';
 import { startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 
@@ -93,13 +94,31 @@ test('attach takes a one-time link and shows an inspector address', async () => 
   const words = [CLI, 'attach', link!, '--port', '0'];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
-  child.stdout.setEncoding('utf8');
-  for await (const part of child.stdout as AsyncIterable<string>) {
-    text += part;
-    if (text.includes('\n')) break;
-  }
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+  await until('the address is shown', () => (text.includes('\n') ? true : undefined));
   const port = /^Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(text)?.[1];
-  assert.match((await get(`http://127.0.0.1:${port}/json/list`)).text, /"type": "node"/);
+  const list = (await get(`http://127.0.0.1:${port}/json/list`)).text;
+  assert.match(list, /"type": "node"/);
+
+  // A program that ends says why; whoever attaches again has a new one.
+  const address = (JSON.parse(list) as { webSocketDebuggerUrl: string }[])[0]!.webSocketDebuggerUrl;
+  const editor = new WebSocket(address);
+  await once(editor, 'open');
+  const expression = "setTimeout(() => { throw new Error('out of cheese'); }, 20)";
+  editor.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }));
+  const [code, reason] = (await once(editor, 'close')) as [number, Buffer];
+  assert.deepEqual([code, String(reason)], [1000, 'Debug Session Ended']);
+  await until('it is said', () => (/last lines of stderr:\n(?:.*\n)*Error: out of cheese/.test(text) ? true : undefined));
+  const next = new WebSocket(address);
+  await once(next, 'open');
+  next.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: 'process.pid' } }));
+  const [answer] = (await once(next, 'message')) as [Buffer];
+  const pidNow = (JSON.parse(String(answer)) as { result: { result: { value: number } } }).result.result.value;
+  const pids = [...text.matchAll(/attached to shop, pid (\d+)/g)].map((match) => Number(match[1]));
+  assert.equal(pids.length, 2);
+  assert.equal(pids[1], pidNow);
+  assert.notEqual(pids[0], pidNow);
+  next.terminate();
   child.kill('SIGTERM');
   await once(child, 'exit');
 });

@@ -13,6 +13,7 @@ import { VIEWER_AWAY_MS, type CdpMessage } from '../wire/poll-messages.ts';
 import type { SessionReport } from '../wire/session-messages.ts';
 import {
   ask,
+  BASE,
   cleanups,
   frameValue,
   mainSession,
@@ -178,6 +179,43 @@ async function reconnect(origin: string, path: string, isHeld: boolean): Promise
   if (!isHeld) socket.once('data', () => socket.resetAndDestroy());
   await closed;
 }
+
+for (const isStanding of [false, true]) {
+  const how = isStanding ? 'that stands' : 'that runs';
+  test(`the end of a program ${how} answers the polls of all viewers itself, no time need pass`, async () => {
+    const clock = new HandClock();
+    const { page, url, child, proxy } = await scene(TALKER, { clock, lastWordsWaitMs: 600 });
+    const pages = [await page(), await page()];
+    if (isStanding) {
+      await pages[0]!.call('Debugger.setBreakpointByUrl', { url, lineNumber: 4 });
+      child.stdin!.write('one');
+      for (const viewer of pages) await viewer.event('Debugger.paused');
+    }
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    proxy.hearLastWords('Error: out of cheese\n');
+    for (const viewer of pages) {
+      const { stderr } = await viewer.event('Inspector.detached');
+      assert.equal(stderr, 'Error: out of cheese\n');
+      await viewer.until(() => viewer.farewell);
+    }
+    await proxy.told;
+    assert.equal(clock.now(), 0);
+  });
+}
+
+test('a host that says nothing of the end of a program holds it up for so long and no longer', async () => {
+  const clock = new HandClock();
+  const { page, child, proxy, origin } = await scene(TALKER, { clock, lastWordsWaitMs: 600 });
+  const viewer = await page();
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  // The proxy has heard of it when nobody is let in any more.
+  while ((await ask(origin, `${BASE}cdp/alive`)).status !== 410);
+  clock.advance(600);
+  await viewer.event('Inspector.detached');
+  await proxy.told;
+});
 
 function openFiles(): number {
   return existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0;

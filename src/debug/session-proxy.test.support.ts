@@ -268,15 +268,16 @@ export interface SceneOptions {
   unattended?: SessionProxyOptions['unattended'];
   clock?: Clock;
   onReport?: SessionProxyOptions['onReport'];
+  lastWordsWaitMs?: number;
 }
 
 /** A program and its session. */
 export async function scene(source: string, options: SceneOptions = {}): Promise<Scene> {
   const program = await launch(source, options);
   const { folder, port, child } = program;
-  const { unattended = { kind: 'hold' }, clock = systemClock, onReport } = options;
+  const { unattended = { kind: 'hold' }, clock = systemClock, onReport, lastWordsWaitMs = 0 } = options;
   const usual = proxyOptions(folder, { pid: child.pid!, port });
-  const proxy = createSessionProxy({ ...usual, unattended, clock, ...(onReport && { onReport }) });
+  const proxy = createSessionProxy({ ...usual, unattended, clock, lastWordsWaitMs, ...(onReport && { onReport }) });
   cleanups.push(() => proxy.close());
   const origin = await served(proxy);
   await proxy.ready;
