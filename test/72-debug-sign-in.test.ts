@@ -4,9 +4,12 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import https from 'node:https';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startHost, type RunningHost } from './host-fixture.ts';
+import WebSocket from 'ws';
+import { KEY_FIELD } from '../src/wire/poll-messages.ts';
+import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, type Got } from './http-client.ts';
 import { made, madeAuthority } from './made-certificates.ts';
 
@@ -34,6 +37,7 @@ let securePort = 0;
 function start(proxies: string): Promise<RunningHost> {
   const files = {
     'shop/server.js': APP,
+    'broken/server.js': "throw new Error('told on stderr');",
     'slip.yml': CONFIG(proxies),
     'keys/server.pem': server.cert,
     'keys/server.key': server.key,
@@ -110,6 +114,84 @@ test('a user whom a trusted proxy names opens the debugger, with the role of the
   assert.match((await named(`${host.url}shop/debug/?kill`, 'bob')).text, /have been killed/);
   // It may also start one.
   assert.equal((await named(`${host.url}shop/debug/`, 'bob')).status, 200);
+});
+
+type Caller = (path: string, more?: { method?: string; headers?: Record<string, string> }) => Promise<{
+  status: number;
+  text: string;
+}>;
+
+/** Two programs elsewhere, each known in its own way. */
+const PROGRAMS: [string, Caller, Record<string, string>][] = [
+  ['a client certificate', (path, { method = 'GET', headers = {} } = {}) => {
+    return visit(path, alice, { method, headers: { host: 'shop.example', ...headers } });
+  }, {}],
+  ['the field of a trusted proxy', (path, { method = 'GET', headers = {} } = {}) => {
+    const named = { host: 'shop.example', 'x-forwarded-for': '203.0.113.9', 'x-remote-user': 'bob' };
+    return get(host.url + path.slice(1), { method, headers: { ...named, ...headers } });
+  }, { 'x-forwarded-for': '203.0.113.9', 'x-remote-user': 'bob' }],
+];
+
+for (const [how, call, fields] of PROGRAMS) {
+  test(`--revoke ends at once what ${how} opened: a held poll, a socket, and its key`, async () => {
+    await get(`${host.url}shop/debug/`);
+    const signedIn = async (): Promise<Record<string, string>> => {
+      const { status, text } = await call('/shop/debug/cdp/sign-in', { method: 'POST' });
+      assert.equal(status, 200, text);
+      return { [KEY_FIELD]: (JSON.parse(text) as { key: string }).key };
+    };
+    const headers = await signedIn();
+    const opened = async (shown = headers): Promise<string> => {
+      const { status, text } = await call('/shop/debug/cdp/', { method: 'POST', headers: shown });
+      assert.equal(status, 200, text);
+      return `/shop/debug/cdp/${(JSON.parse(text) as { viewer: string }).viewer}`;
+    };
+    const [polling, listening] = [await opened(), await opened()];
+    assert.equal((await call(`${polling}/send?n=0`, { method: 'POST' })).status, 400, 'a viewer of its own');
+    const held = call(`${polling}/poll?ack=0`);
+    const isSecure = fields['x-remote-user'] === undefined;
+    const address = isSecure ? `https://127.0.0.1:${securePort}` : host.url.replace(/\/$/, '');
+    const { cert, key } = alice;
+    const socket = new WebSocket(`${address.replace(/^http/, 'ws')}${listening}/socket`, {
+      headers: fields, ca: authority.cert, rejectUnauthorized: false, cert, key,
+    });
+    await once(socket, 'open');
+    socket.send('{"ack":0}');
+    const ended = once(socket, 'close');
+    // A poll that is over by its own time says 200.
+    const { code } = await runCli(['debug', 'shop', '--revoke'], host.home);
+    assert.equal(code, 0);
+    assert.match((await held).text, /revoked or is over/);
+    assert.equal((await held).status, 410);
+    await ended;
+    for (const viewer of [polling, listening]) assert.equal((await call(`${viewer}/poll?ack=0`)).status, 410);
+    assert.equal((await call('/shop/debug/cdp/', { method: 'POST', headers })).status, 403);
+    // Who is still on the list may come again.
+    await opened(await signedIn());
+  });
+}
+
+test('who is known by certificate or proxy reads developer pages and logs; others see neither', async () => {
+  const html = { ...VISIT, accept: 'text/html' };
+  const bob = { ...html, 'x-forwarded-for': '203.0.113.9', 'x-remote-user': 'bob' };
+  const pages: [string, number, (path: string) => Promise<{ status: number; text: string }>][] = [
+    ['alice', 200, (path) => visit(path, alice, { headers: html })],
+    ['bob', 200, (path) => get(host.url + path.slice(1), { headers: bob })],
+    ['stranger', 404, (path) => visit(path, stranger, { headers: html })],
+    ['mallory', 404, (path) => get(host.url + path.slice(1), { headers: { ...bob, 'x-remote-user': 'mallory' } })],
+    ['alice, by script', 404, (path) => {
+      return visit(path, alice, { headers: { ...html, 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' } });
+    }],
+  ];
+  for (const [who, logStatus, see] of pages) {
+    const isKnown = logStatus === 200;
+    const failed = await see('/broken/');
+    assert.deepEqual([failed.status, /Error: told on stderr/.test(failed.text)], [500, isKnown], who);
+    const logs = await see('/broken/debug/logs/');
+    assert.deepEqual([logs.status, /Logs of broken/.test(logs.text)], [logStatus, isKnown], who);
+    const file = /href="([^"]+\.txt)"/.exec(logs.text)?.[1];
+    if (isKnown) assert.match((await see(file!)).text, /told on stderr/);
+  }
 });
 
 /** Asks as another user of the machine, as a proxy there does that says nothing of its clients. */

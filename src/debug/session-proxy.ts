@@ -38,6 +38,7 @@ import { createSourceFiles, readAsUser, type SourceFiles } from './source-file.t
 import { uiPolicy, type UiFiles } from './ui-files.ts';
 import { ViewerSocket } from './viewer-socket.ts';
 import { VirtualSession } from './virtual-session.ts';
+import { Welcome } from './welcome.ts';
 
 /** What {@link createSessionProxy} needs. */
 export interface SessionProxyOptions {
@@ -122,8 +123,7 @@ class Session implements SessionProxy {
   #audit: AuditLog;
   #sessions = new Set<VirtualSession>();
   #people: People;
-  /** Who is behind each viewer. */
-  #visitors = new Map<string, Visitor>();
+  #welcome: Welcome;
   #farewell: PollError | null = null;
   #isReportDue = false;
   #lastWords: LastWords;
@@ -166,6 +166,11 @@ class Session implements SessionProxy {
     const { appPath, auth, signIns = NO_SIGN_INS, debuggerFolder, auditMask, isLocal } = options;
     const grants = new AccessGrants(debuggerFolder);
     this.#access = new ProxyAccess({ app: appPath, auth, grants, signIns }, isLocal);
+    this.#welcome = new Welcome({
+      clock,
+      isWelcome: (visitor) => this.#access.keys.isWelcome(visitor),
+      drop: (viewer, reason) => this.#transport.drop(viewer, reason),
+    });
     this.#audit = createAuditLog({ file: auditFile(debuggerFolder), maskPatterns: auditMask, log });
     this.#settings = createSettingsFile(settingsFile, log);
     this.#sources = createSourceFiles(() => this.#scripts(), readSource);
@@ -209,7 +214,7 @@ class Session implements SessionProxy {
     socket.on('error', () => socket.destroy());
     const path = name.slice('cdp/'.length);
     const isOurs = name.startsWith('cdp/') && isOwnOrigin(origin, host);
-    if (isOurs) this.#checkViewer(path);
+    if (isOurs) this.#welcome.check(viewerIn(path));
     const isTaken = isOurs && this.#transport.mayUpgrade(path);
     if (!isTaken) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -286,7 +291,7 @@ class Session implements SessionProxy {
       const visitor = this.#access.checkKey(request, response);
       if (visitor !== null) await this.#handleKeyed(rest, visitor, query, request, response);
     } else if (this.#access.checkOrigin(request, response)) {
-      this.#checkViewer(rest);
+      this.#welcome.check(viewerIn(rest));
       this.#transport.handle(rest, query, request, response);
     }
   }
@@ -309,15 +314,6 @@ class Session implements SessionProxy {
     else if (rest === 'file') await this.#sendFile(query.get('url') ?? '', response);
     else if (rest === 'settings') await this.#changeSettings(visitor, request, response);
     else await this.#open(visitor, request, response);
-  }
-
-  /** A viewer whose visitor is not welcome any more goes at its next request. */
-  #checkViewer(rest: string): void {
-    const id = rest.split('/', 1)[0]!;
-    const visitor = this.#visitors.get(id);
-    if (visitor !== undefined && !this.#access.keys.isWelcome(visitor)) {
-      this.#transport.drop(id, 'its session was revoked or is over');
-    }
   }
 
   #note(request: IncomingMessage, entry: Omit<AuditEntry, 'app' | 'from'>): void {
@@ -361,16 +357,16 @@ class Session implements SessionProxy {
     });
     this.#sessions.add(session);
     this.#reportSoon();
-    this.#visitors.set(viewer.id, visitor);
+    this.#welcome.add(viewer.id, visitor);
     return {
       message: (message) => {
-        if (!this.#people.perform(person, message)) session.receive(message);
+        if (this.#welcome.check(viewer.id) && !this.#people.perform(person, message)) session.receive(message);
       },
       closed: (reason) => {
         this.#sessions.delete(session);
         this.#people.leave(person);
         this.#reportSoon();
-        this.#visitors.delete(viewer.id);
+        this.#welcome.remove(viewer.id);
         this.#audit.write({ event: 'left', app, who, text: reason });
         session.close();
         this.#checkTold();
@@ -433,4 +429,9 @@ class Session implements SessionProxy {
     this.#checkTold();
     return reason;
   }
+}
+
+/** The id of the viewer that a path below `cdp/` begins with. */
+function viewerIn(path: string): string {
+  return path.split('/', 1)[0]!;
 }
