@@ -108,7 +108,8 @@ test('attach takes a one-time link and shows an inspector address', async () => 
   editor.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }));
   const [code, reason] = (await once(editor, 'close')) as [number, Buffer];
   assert.deepEqual([code, String(reason)], [1000, 'Debug Session Ended']);
-  await until('it is said', () => (/last lines of stderr:\n(?:.*\n)*Error: out of cheese/.test(text) ? true : undefined));
+  const reported = /last lines of stderr:\n(?:.*\n)*Error: out of cheese/;
+  await until('it is said', () => (reported.test(text) ? true : undefined));
   const next = new WebSocket(address);
   await once(next, 'open');
   next.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: 'process.pid' } }));
