@@ -72,6 +72,42 @@ const server = require('http').createServer((request, response) => response.end(
 server.listen(0, '127.0.0.1', () => console.log('listens on ' + server.address().port));
 `;
 
+/** Tries to send what it serves to a child, and as a child to its parent; then what node itself can send. */
+const SENDS = `
+const { fork } = require('child_process');
+const http = require('http');
+const net = require('net');
+const attempt = (channel, handle) => {
+  try { return channel.send('a', handle); } catch (error) { return error.code + (error instanceof TypeError); }
+};
+if (process.send !== undefined) {
+  const server = http.createServer().listen(0, '127.0.0.1', () => process.send({ code: attempt(process, server) }));
+  process.on('message', (message, handle) => process.send({ got: handle.constructor.name }));
+} else {
+  const server = http.createServer(async (request, response) => {
+    const child = fork(__filename);
+    const once = () => new Promise((resolve) => child.once('message', resolve));
+    const tried = [attempt(child, request.socket), attempt(child, server), (await once()).code];
+    const plain = net.createServer().listen(0, '127.0.0.1', async () => {
+      child.send('b', plain);
+      const { got } = await once();
+      plain.close();
+      child.disconnect();
+      child.kill();
+      response.end(JSON.stringify([...tried, got]));
+    });
+  });
+  server.listen(0, '127.0.0.1', () => console.log('listens on ' + server.address().port));
+}
+`;
+
+test('a server or socket without a descriptor cannot be sent to another process, and send says so', async (t) => {
+  const host = await hostFor(t);
+  const [, port] = await run(t, host, SENDS).line(/listens on (\d+)/);
+  const refused = 'ERR_INVALID_HANDLE_TYPEtrue';
+  assert.deepEqual(JSON.parse((await get(`http://127.0.0.1:${port}/`)).text), [refused, refused, refused, 'Server']);
+});
+
 test('the module is the same to CommonJS and to ES modules, and programs join by it or by the preload', async (t) => {
   const host = await hostFor(t);
   const register = new URL(`${DIST}src/client/register.js`, HERE).href;

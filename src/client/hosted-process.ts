@@ -18,6 +18,7 @@ import type { FrontLinksOptions } from './host-link.ts';
 import { openInspectorDoor } from './inspector-door.ts';
 import { patchJoin } from './join-listen.ts';
 import { offerRecycleWish } from './recycle-wish.ts';
+import { refuseLinkedHandles } from './sent-handles.ts';
 import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
 import { exchangeFrames } from './serve-exchange.ts';
 
@@ -75,11 +76,13 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
     offerRecycleWish(appSocket);
     delete env['SLIPSTREAM_WISH'];
     serveApp({ paths, key, appSocket }, env);
+    refuseLinkedHandles();
     return true;
   }
   if (paths.length > 0 || env['SLIPSTREAM_JOIN'] === 'off') return false;
   const start = HOST_STARTS[env['SLIPSTREAM_JOIN'] ?? ''] ?? 'http';
   patchJoin(new HostJoin(homeFolder(env), reservationFolder(env), start));
+  refuseLinkedHandles();
   return true;
 }
 
