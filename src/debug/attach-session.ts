@@ -50,7 +50,10 @@ export class AttachSession {
   #own = new Map<number, OwnReply>();
   #ownId = 0;
   #heard = new Set<string>();
-  #isPaused = false;
+  /** The pause that the program stands in, by its topmost frame. */
+  #pause: string | null = null;
+  /** The pause that the editor was told of by a viewer that is gone. */
+  #believedPause: string | null = null;
   /** Set while a new viewer is told everything again. */
   #isReplaying = false;
 
@@ -136,10 +139,10 @@ export class AttachSession {
   #isNews({ method, params = {} }: Message): boolean {
     switch (method) {
       case 'Debugger.paused':
-        this.#isPaused = true;
-        return true;
+        return this.#isFirstOfPause(params);
       case 'Debugger.resumed':
-        this.#isPaused = false;
+        this.#pause = null;
+        this.#believedPause = null;
         return true;
       case 'Debugger.scriptParsed':
         return this.#isFirst(`script ${String(params['scriptId'])}`);
@@ -151,6 +154,16 @@ export class AttachSession {
       default:
         return true;
     }
+  }
+
+  /** An editor that stands would jump to the place again; its frames hold as they did. */
+  #isFirstOfPause(params: Record<string, unknown>): boolean {
+    const [top] = (params['callFrames'] ?? []) as { callFrameId?: unknown }[];
+    this.#pause = String(top?.callFrameId);
+    const believed = this.#believedPause;
+    this.#believedPause = null;
+    if (believed !== null && believed !== this.#pause) this.#toEditor({ method: 'Debugger.resumed', params: {} });
+    return believed !== this.#pause;
   }
 
   #isFirstConsole(params: Record<string, unknown>): boolean {
@@ -178,13 +191,14 @@ export class AttachSession {
       this.#toEditor({ id, error: { code: -32000, message } });
     }
     this.#unanswered.clear();
-    const wasPaused = this.#isPaused;
-    this.#isPaused = false;
+    this.#believedPause ??= this.#pause;
+    this.#pause = null;
     this.#isReplaying = true;
     await this.#findMain();
     for (const [method, params] of this.#enabled) await this.#call(method, params ?? {}, this.#session ?? undefined);
     this.#isReplaying = false;
-    if (wasPaused && !this.#isPaused) this.#toEditor({ method: 'Debugger.resumed', params: {} });
+    if (this.#believedPause !== null) this.#toEditor({ method: 'Debugger.resumed', params: {} });
+    this.#believedPause = null;
     for (const text of this.#waiting.splice(0)) this.#fromEditor(text);
   }
 

@@ -2,6 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -9,7 +10,7 @@ import { HandClock, systemClock, type Clock } from '../base/clock.ts';
 import { VIEWER_AWAY_MS, type CdpMessage } from '../wire/poll-messages.ts';
 import type { SessionReport } from '../wire/session-messages.ts';
 import { attach } from './attach.ts';
-import { BASE, cleanups, scene, type Json } from './session-proxy.test.support.ts';
+import { BASE, cleanups, Page, scene, type Json } from './session-proxy.test.support.ts';
 
 const HOURS_MS = 3_600_000;
 const PROGRAM = `
@@ -111,7 +112,22 @@ class Editor {
   }
 }
 
-test('an editor stays attached while the network is away for hours, and hears what it missed', async () => {
+interface Attached {
+  clock: HandClock;
+  reports: SessionReport[];
+  child: ChildProcess;
+  network: Network;
+  /** What `slipstream attach` would print. */
+  events: string[];
+  editor: Editor;
+  breakpointId: string;
+  origin: string;
+  /** The network goes, for as long as it takes until the viewer is dropped. */
+  leave(): Promise<void>;
+}
+
+/** A program with an editor behind a network, stopped at the end of \`work\` whenever it has worked. */
+async function attached(): Promise<Attached> {
   const clock = new HandClock();
   const reports: SessionReport[] = [];
   const onReport = (report: SessionReport): void => void reports.push(report);
@@ -130,15 +146,23 @@ test('an editor stays attached while the network is away for hours, and hears wh
   await editor.call('Runtime.enable');
   await editor.call('Debugger.enable');
   const { breakpointId } = await editor.call('Debugger.setBreakpointByUrl', { url, lineNumber: RETURN_LINE });
+  await editor.call('Runtime.evaluate', { expression: '1' });
+  const leave = async (): Promise<void> => {
+    network.leave();
+    while (reports.at(-1)?.viewers !== 0) {
+      clock.advance(VIEWER_AWAY_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { clock, reports, child, network, events, editor, breakpointId, origin, leave };
+}
+
+test('an editor stays attached while the network is away for hours, and hears what it missed', async () => {
+  const { clock, reports, child, network, events, editor, breakpointId, leave } = await attached();
   const forever = editor.post('Runtime.evaluate', { expression: 'new Promise(() => {})', awaitPromise: true });
   await editor.call('Runtime.evaluate', { expression: '1' });
 
-  network.leave();
-  const isGone = (): boolean => reports.at(-1)?.viewers === 0;
-  while (!isGone()) {
-    clock.advance(VIEWER_AWAY_MS);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await leave();
   child.stdin!.write('you');
   while (reports.at(-1)?.pauses.length !== 1) await new Promise((resolve) => setImmediate(resolve));
   clock.advance(8 * HOURS_MS);
@@ -157,4 +181,34 @@ test('an editor stays attached while the network is away for hours, and hears wh
   assert.deepEqual(logged, ['heard you']);
   await editor.call('Debugger.resume');
   assert.ok(events.includes('back after a while'));
+});
+
+test('an editor that stood when the network went hears of no second stop, unless it is another one', async () => {
+  const { child, network, events, editor, origin, leave } = await attached();
+  child.stdin!.write('one');
+  const pause = await editor.until(() => editor.events('Debugger.paused')[0]);
+  const { callFrameId } = pause.callFrames[0];
+  const answer = async (frame: string): Promise<unknown> => {
+    const command = { callFrameId: frame, expression: 'answer' };
+    return (await editor.call('Debugger.evaluateOnCallFrame', command)).result.value;
+  };
+  await leave();
+  network.isAway = false;
+  while (!events.includes('back after a while')) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await answer(callFrameId), 'heard one', 'its frame holds');
+  assert.equal(editor.events('Debugger.paused').length, 1);
+  assert.equal(editor.events('Debugger.resumed').length, 0);
+
+  // Somebody else lets it go on, and it stops again.
+  await leave();
+  const other = await new Page(origin).start();
+  await other.call('Debugger.resume');
+  child.stdin!.write('two');
+  await other.until(() => other.events('Debugger.paused')[1]);
+  network.isAway = false;
+  const second = await editor.until(() => editor.events('Debugger.paused')[1]);
+  assert.equal(await answer(second.callFrames[0].callFrameId), 'heard two');
+  const stops = editor.messages.map(({ method }) => method).filter((name) => /paused|resumed/.test(String(name)));
+  assert.deepEqual(stops, ['Debugger.paused', 'Debugger.resumed', 'Debugger.paused']);
+  await editor.call('Debugger.resume');
 });
