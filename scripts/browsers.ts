@@ -45,3 +45,8 @@ export function findChromium(environment: NodeJS.ProcessEnv = process.env): stri
 export function findFirefox(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return find(environment['FIREFOX'], FIREFOX_PLACES);
 }
+
+/** Path of WebKit's driver: the one that WEBKIT_DRIVER names, else that of Debian's webkit2gtk-driver. */
+export function findWebKitDriver(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return find(environment['WEBKIT_DRIVER'], ['/usr/bin/WebKitWebDriver']);
+}

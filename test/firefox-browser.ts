@@ -1,5 +1,5 @@
 // A real Firefox, driven over WebDriver BiDi as it speaks it by itself: no driver program, no package. One page at
-// a time; elements are found through the shadow roots of DevTools, keys and clicks are those of a person.
+// a time.
 
 import { assert } from '../src/base/assert.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -9,10 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { findFirefox } from '../scripts/browsers.ts';
-
-/** How long anything on the page may take, in ms. */
-const PATIENCE_MS = 30_000;
-const LOOK_AGAIN_MS = 50;
+import { DrivenBrowser } from './driven-browser.ts';
 
 /** Nothing asks anybody outside, nothing of the first start is shown. */
 const PREFERENCES: Readonly<Record<string, unknown>> = {
@@ -29,28 +26,6 @@ const PREFERENCES: Readonly<Record<string, unknown>> = {
   'toolkit.telemetry.enabled': false,
 };
 
-/** W3C WebDriver 17.4.2: keys without a character. */
-const KEYS = { Control: '\uE009', Enter: '\uE007', Escape: '\uE00C' } as const;
-
-/** Every element that matches, in the document and in all shadow roots below it; runs in the page. */
-const DEEP = `function deep(selector, text) {
-  const found = [];
-  const look = (root) => {
-    for (const element of root.querySelectorAll('*')) {
-      if (element.matches(selector) && (text === undefined || new RegExp(text).test(element.textContent))) {
-        found.push(element);
-      }
-      if (element.shadowRoot !== null) look(element.shadowRoot);
-    }
-  };
-  look(document);
-  return found;
-}
-function isShown(element) {
-  const { width, height } = element.getBoundingClientRect();
-  return width > 0 && height > 0;
-}`;
-
 type Params = Record<string, unknown>;
 
 interface Reply {
@@ -62,16 +37,8 @@ interface Reply {
   message?: string;
 }
 
-/** What is looked for on a page: a selector, and a pattern for the text of the element. */
-export interface Wanted {
-  selector: string;
-  text?: string;
-}
-
 /** A browser and its page. */
-export class Firefox {
-  /** Errors of the page itself, as its console shows them. */
-  readonly errors: string[] = [];
+export class Firefox extends DrivenBrowser {
   #child: ChildProcess;
   #profile: string;
   #socket: WebSocket;
@@ -80,6 +47,7 @@ export class Firefox {
   #waiting = new Map<number, (reply: Reply) => void>();
 
   private constructor(child: ChildProcess, profile: string, socket: WebSocket) {
+    super();
     this.#child = child;
     this.#profile = profile;
     this.#socket = socket;
@@ -118,7 +86,6 @@ export class Firefox {
     await end(this.#child, this.#profile);
   }
 
-  /** As if the address was typed; resolves when the page has loaded. */
   async open(url: string): Promise<void> {
     await this.#command('browsingContext.navigate', { context: this.#context, url, wait: 'complete' });
   }
@@ -127,67 +94,14 @@ export class Firefox {
     await this.#command('browsingContext.reload', { context: this.#context, wait: 'complete' });
   }
 
-  /** The value of an expression in the page; `deep(selector, text)` finds elements. Only JSON comes back. */
-  async value<Value>(expression: string): Promise<Value> {
+  protected async run(body: string): Promise<string | undefined> {
     const { result, exceptionDetails } = await this.#command('script.evaluate', {
-      expression: `(() => { ${DEEP}; return JSON.stringify(${expression}); })()`,
+      expression: `(() => { ${body} })()`,
       target: { context: this.#context },
       awaitPromise: false,
     });
-    assert(exceptionDetails === undefined, `${expression}: ${JSON.stringify(exceptionDetails)}`);
-    const { value } = result as { value?: string };
-    return (value === undefined ? undefined : JSON.parse(value)) as Value;
-  }
-
-  /** Waits until an expression has a value that means yes. */
-  async until<Value>(expression: string): Promise<Value> {
-    const endMs = performance.now() + PATIENCE_MS;
-    for (;;) {
-      const found = await this.value<Value | null | false>(expression);
-      if (found !== null && found !== false && found !== undefined) return found;
-      assert(performance.now() < endMs, `not on the page: ${expression}; errors: ${this.errors.join('; ')}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-    }
-  }
-
-  /** Waits for an element that can be seen; its text. */
-  async shown(wanted: Wanted): Promise<string> {
-    const text = await this.until<{ text: string }>(
-      `((element) => element && { text: element.textContent.trim() })(${elementOf(wanted)})`,
-    );
-    return text.text;
-  }
-
-  /** Waits for an element, and clicks into its midst. */
-  async click(wanted: Wanted): Promise<void> {
-    await this.shown(wanted);
-    const { x, y } = await this.until<{ x: number; y: number }>(`((element) => {
-      if (!element) return null;
-      const { left, top, width, height } = element.getBoundingClientRect();
-      return { x: Math.floor(left + width / 2), y: Math.floor(top + height / 2) };
-    })(${elementOf(wanted)})`);
-    const actions = [
-      { type: 'pointerMove', x, y },
-      { type: 'pointerDown', button: 0 },
-      { type: 'pointerUp', button: 0 },
-    ];
-    await this.#act([{ type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' }, actions }]);
-  }
-
-  /** Types a text. */
-  async type(text: string): Promise<void> {
-    await this.#press([...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]));
-  }
-
-  /** Presses a key, with others held down. */
-  async key(key: string, ...held: (keyof typeof KEYS)[]): Promise<void> {
-    const value = Object.hasOwn(KEYS, key) ? KEYS[key as keyof typeof KEYS] : key;
-    await this.#press([
-      ...held.map((name) => ({ type: 'keyDown', value: KEYS[name] })),
-      { type: 'keyDown', value },
-      { type: 'keyUp', value },
-      ...held.map((name) => ({ type: 'keyUp', value: KEYS[name] })),
-    ]);
+    assert(exceptionDetails === undefined, `${body}: ${JSON.stringify(exceptionDetails)}`);
+    return (result as { value?: string }).value;
   }
 
   /** A picture of the page, as PNG. */
@@ -207,11 +121,7 @@ export class Firefox {
     });
   }
 
-  #press(actions: object[]): Promise<void> {
-    return this.#act([{ type: 'key', id: 'keyboard', actions }]);
-  }
-
-  async #act(actions: object[]): Promise<void> {
+  protected async act(actions: object[]): Promise<void> {
     await this.#command('input.performActions', { context: this.#context, actions });
   }
 
@@ -233,11 +143,6 @@ export class Firefox {
       this.errors.push(String(reply.params['text']));
     }
   }
-}
-
-function elementOf({ selector, text }: Wanted): string {
-  const words = text === undefined ? [selector] : [selector, text];
-  return `deep(${words.map((word) => JSON.stringify(word)).join(', ')}).find(isShown)`;
 }
 
 /** Where it listens, as it says itself. */
