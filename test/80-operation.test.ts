@@ -92,6 +92,7 @@ test('verbs say what is wrong: no host, no such app, no such option', async (t) 
   assert.match(absent.stderr, /there is no app "nope"; see slipstream status \[APP_UNKNOWN\]/);
   assert.match((await runCli(['check', join(host.root, 'no')], host.home)).stderr, /is not a folder \[ROOT_MISSING\]/);
   assert.equal((await runCli(['status', '--nope'], host.home)).code, 2);
+  assert.match((await runCli(['status', '--jsn'], host.home)).stderr, /'--jsn'; did you mean "--json"\? See/);
   assert.match((await runCli(['statsu'], host.home)).stderr, /did you mean "status"/);
   const file = await runCli(['serve', join(host.root, 'shop/server.js')], host.home);
   assert.match(file.stderr, /server\.js is not a folder \[ROOT_MISSING\]/);

@@ -3,7 +3,7 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli, startHost, type HostOptions, type RunningHost } from './host-fixture.ts';
@@ -132,4 +132,24 @@ require('http').createServer((request, response) => response.end([process.pid, c
     await until(`the end of all by ${signals[0]}`, () => (pids.some(isAlive) ? undefined : true), 35_000);
     await until('and of the rest', () => (host.processes().length > 0 ? undefined : true), 35_000);
   }
+});
+
+test('a change in a package of the workspace that an app uses gets it new processes', async (t) => {
+  const host = await hostFor(t, { files: {
+    'apps/shop/server.js': `const price = require('@shop/price');
+      require('http').createServer((request, response) => response.end(price)).listen(process.env.PORT);`,
+    'apps/shop/package.json': '{"main": "server.js", "dependencies": {"@shop/price": "*"}}',
+    'packages/price/package.json': '{"name": "@shop/price", "main": "lib/price.js"}',
+    'packages/price/lib/price.js': 'module.exports = "dear";',
+    'packages/other/other.js': '',
+    'node_modules/@shop/readme.txt': '',
+  } });
+  symlinkSync(join(host.root, 'packages/price'), join(host.root, 'node_modules/@shop/price'), 'junction');
+  const price = async (): Promise<string> => (await get(`${host.url}apps/shop/`)).text;
+  assert.equal(await price(), 'dear');
+  writeFileSync(join(host.root, 'packages/other/other.js'), '// not used');
+  writeFileSync(join(host.root, 'packages/price/lib/price.js'), 'module.exports = "cheap";');
+  await until('the edit', async () => ((await price()) === 'cheap' ? true : undefined));
+  const changes = host.output().match(/app-changed app=apps\/shop files=\S+/g);
+  assert.deepEqual(changes, [`app-changed app=apps/shop files=${join('../../packages/price/lib/price.js')}`]);
 });

@@ -88,7 +88,8 @@ export const APP_SETTINGS = {
     text:
       'Which files make the app start anew. A pattern without "/" holds in every folder of the app, one ' +
       'that ends in "/" means a folder and all below it, "!" takes out what an earlier one took in. ' +
-      'node_modules and folders whose name starts with a dot are never watched.',
+      'node_modules and folders whose name starts with a dot are never watched, but packages of a workspace are that ' +
+      'the app depends on and that are linked there when it starts (at most 16), by the patterns without "/".',
   },
   watchBy: {
     type: 'choice', default: 'auto', choices: ['auto', 'events', 'polling'],

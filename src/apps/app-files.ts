@@ -1,7 +1,9 @@
 // The files of an app as its processes met them: what they were at the latest start, and when they change.
-// A change between the start and the moment from which the watch sees everything is told too.
+// A change between the start and the moment from which the watch sees everything is told too. Packages of a workspace
+// that the app uses are watched with it, as they are linked when the watch begins.
 
-import { isAbsolute, posix } from 'node:path';
+import { isAbsolute, join, posix, relative } from 'node:path';
+import { linkedPackages } from './linked-packages.ts';
 import { OFFLINE_FILE } from './pause.ts';
 import { createFileFilter, stampOf, watchFiles } from './watch.ts';
 import { messageOf } from '../base/host-error.ts';
@@ -72,11 +74,11 @@ export class AppFiles {
 
   /** Watches until `close`. Does nothing when it does so already. */
   open(): void {
-    const { app, clock, log, onChange } = this.#options;
+    const { app, onChange } = this.#options;
     if (this.#watch !== undefined) return;
-    const watch = watchFiles({
-      folder: app.folder, filter: this.#filter, clock, log: log.with({ app: app.name }), onChange,
-      pollingMs: pollingMsOf(app),
+    const watch = withLinked(this.#watchFolder(app.folder, this.#filter), async () => {
+      const filter = linkedFilterOf(app);
+      return (await this.#linked()).map((folder) => this.#watchFolder(folder, filter));
     });
     this.#watch = watch;
     void watch.ready.then(async () => {
@@ -92,10 +94,32 @@ export class AppFiles {
     });
   }
 
+  #watchFolder(folder: string, filter: FileFilter): Watch {
+    const { app, clock, log, onChange } = this.#options;
+    const away = relative(app.folder, folder);
+    return watchFiles({
+      folder, filter, clock,
+      log: log.with({ app: app.name }),
+      pollingMs: pollingMsOf(folder, app.settings),
+      onChange: away === '' ? onChange : (paths) => onChange(paths.map((path) => join(away, path))),
+    });
+  }
+
+  /** Folders beside that of the app. Those of another user's app are that user's choice: root does not look there. */
+  async #linked(): Promise<string[]> {
+    const { folder, settings } = this.#options.app;
+    const { recycleOnChange, watchedFiles, user } = settings;
+    // Names without a folder hold everywhere; others are meant for the folder of the app.
+    const isWide = watchedFiles.some((pattern) => /^[^!/\\]+$/.test(pattern));
+    return recycleOnChange && isWide && user === '' ? linkedPackages(folder) : [];
+  }
+
   async #stamp(): Promise<string> {
     const { app, log } = this.#options;
     try {
-      return await stampOf(app.folder, this.#filter);
+      const filter = linkedFilterOf(app);
+      const linked = (await this.#linked()).map((folder) => stampOf(folder, filter));
+      return (await Promise.all([stampOf(app.folder, this.#filter), ...linked])).join(' ');
     } catch (error) {
       log.warn('stamp-failed', { app: app.name, reason: messageOf(error) });
       return '';
@@ -103,10 +127,30 @@ export class AppFiles {
   }
 }
 
-function pollingMsOf({ folder, settings }: AppFilesOptions['app']): number | undefined {
-  const { watchBy, watchPollingMs } = settings;
+/** One watch of several folders; the others are known later. */
+function withLinked(own: Watch, open: () => Promise<Watch[]>): Watch {
+  let isClosed = false;
+  const others = open().then(async (watches) => {
+    if (isClosed) await Promise.all(watches.map((watch) => watch.close()));
+    return isClosed ? [] : watches;
+  });
+  return {
+    ready: others.then(async (watches) => void (await Promise.all([own, ...watches].map(({ ready }) => ready)))),
+    async close() {
+      isClosed = true;
+      await own.close();
+      await Promise.all((await others).map((watch) => watch.close()));
+    },
+  };
+}
+
+function pollingMsOf(folder: string, { watchBy, watchPollingMs }: App['settings']): number | undefined {
   const polls = watchBy === 'polling' || (watchBy === 'auto' && isNetworkFolder(folder));
   return polls ? watchPollingMs : undefined;
+}
+
+function linkedFilterOf({ settings }: AppFilesOptions['app']): FileFilter {
+  return createFileFilter(settings.watchedFiles);
 }
 
 function filterOf(app: AppFilesOptions['app']): FileFilter {

@@ -63,6 +63,8 @@ interface Cause {
   detail: string;
 }
 
+const INSTALL_HINT = 'Is it installed? Packages are looked for in node_modules of the app and above it: npm install.';
+
 const MISSING = /^(?:Uncaught )?Error(?: \[\w+\])?: (Cannot find (?:module|package) '([^'\n]{1,500})'.*)$/m;
 const SYNTAX = /^(?:Uncaught )?(SyntaxError(?: \[\w+\])?: .*)$/m;
 const LOCATION = /^((?:file:\/\/|\/|[A-Za-z]:[\\/]).{1,1000}:\d{1,9})$/m;
@@ -74,7 +76,8 @@ function causeOf(stderr: string): Cause | undefined {
     const name = missing[2]!;
     const isPath = /^(?:\/|file:|[A-Za-z]:[\\/])/.test(name);
     const sentence = isPath ? 'cannot find one of its files' : `cannot find the module "${name}"`;
-    return { sentence, detail: missing[1]! };
+    const hint = isPath ? '' : `\n\n${INSTALL_HINT}`;
+    return { sentence, detail: `${missing[1]!}${hint}` };
   }
   const syntax = SYNTAX.exec(stderr);
   if (syntax !== null) {

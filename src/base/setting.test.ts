@@ -46,7 +46,8 @@ test('readSettings says what it expected', () => {
   assert.match(failure({ name: 1 }), /expected a string/);
   assert.match(failure({ files: 'a' }), /expected a list of strings/);
   assert.match(failure({ mode: 'medium' }), /expected one of fast, slow/);
-  assert.match(failure({ env: { a: 1 } }), /expected a map of names to strings/);
+  assert.match(failure({ env: { b: 'x', a: 1 } }), /"env": "a" is 1 \(write "1"\), expected a map of names to strings/);
+  assert.match(failure({ env: { a: ['x'] } }), /"env": "a" is \["x"\], expected a map of names to strings/);
   assert.match(failure({ env: null }), /expected a map/);
 });
 

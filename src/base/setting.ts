@@ -104,6 +104,13 @@ function editDistance(left: string, right: string): number {
   return previous[right.length]!;
 }
 
+/** The first entry of a map that is no text; numbers and yes or no are meant as text mostly. */
+function entryProblem(name: string, map: object): string {
+  const [key, value] = Object.entries(map).find(([, entry]) => typeof entry !== 'string')!;
+  const hint = typeof value === 'number' || typeof value === 'boolean' ? ` (write "${value}")` : '';
+  return `"${name}": "${key}" is ${JSON.stringify(value)}${hint}`;
+}
+
 /**
  * Checks `values` against `table` and fills in defaults. `where` names the source in errors.
  * @throws HostError CONFIG_INVALID: unknown name (with the nearest known one), wrong type, out of range.
@@ -122,11 +129,9 @@ export function readSettings<Table extends SettingTable>(
       throw new HostError('CONFIG_INVALID', `${where}: unknown setting "${name}"${hint}`);
     }
     if (!fits(row, value)) {
-      const shown = JSON.stringify(value);
-      throw new HostError(
-        'CONFIG_INVALID',
-        `${where}: "${name}" is ${shown}, expected ${expectation(row)}`,
-      );
+      const isMap = row.type === 'map' && typeof value === 'object' && value !== null && !Array.isArray(value);
+      const text = isMap ? entryProblem(name, value) : `"${name}" is ${JSON.stringify(value)}`;
+      throw new HostError('CONFIG_INVALID', `${where}: ${text}, expected ${expectation(row)}`);
     }
     result[name] = value;
   }

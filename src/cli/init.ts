@@ -64,6 +64,7 @@ export async function init(words: string[]): Promise<void> {
   if (values.json) printJson({ file, schema });
   else {
     process.stdout.write(`wrote ${file} and ${schema}\n`);
-    process.stdout.write(`next: slipstream check ${folder}, slipstream serve ${folder}\n`);
+    const where = folder === '.' ? '' : ` ${folder}`;
+    process.stdout.write(`next: slipstream check${where}, then slipstream serve${where}\n`);
   }
 }

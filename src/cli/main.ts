@@ -109,8 +109,8 @@ async function main(words: string[]): Promise<void> {
   const verb = verbNamed(name);
   if (verb === undefined) {
     const near = nearestName(name, Object.keys(VERBS));
-    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-    throw new HostError('OPTION_UNKNOWN', `there is no verb "${name}"${hint}; see slipstream --help`);
+    const hint = near === undefined ? '; see slipstream --help' : `; did you mean "${near}"? See slipstream --help`;
+    throw new HostError('OPTION_UNKNOWN', `there is no verb "${name}"${hint}`);
   }
   const { run, help } = await verb.load();
   // `slipstream status | head`: whoever read has left, and nobody is there to tell. A host stays.

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { HostError, messageOf } from '../base/host-error.ts';
+import { nearestName } from '../base/setting.ts';
 
 type ParseArgsOptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
@@ -28,8 +29,11 @@ export function parseWords<const Options extends ParseArgsOptionsConfig>(
   try {
     parsed = parseArgs({ args: words, options, allowPositionals: true, strict: true });
   } catch (error) {
-    const text = messageOf(error).split('. ')[0];
-    throw new HostError('OPTION_UNKNOWN', `${text}; see slipstream ${verb} --help`, { cause: error });
+    const text = messageOf(error).split('. ')[0]!;
+    const unknown = /^Unknown option '--(.+)'$/.exec(text)?.[1];
+    const near = unknown === undefined ? undefined : nearestName(unknown, Object.keys(options));
+    const hint = near === undefined ? '; see' : `; did you mean "--${near}"? See`;
+    throw new HostError('OPTION_UNKNOWN', `${text}${hint} slipstream ${verb} --help`, { cause: error });
   }
   const { length } = parsed.positionals;
   if (length > positionalsMax) {
