@@ -116,6 +116,3 @@ export const CREDIT_WINDOW_BYTES = 262_144;
 
 /** Largest payload of a frame. A longer one ends the link. */
 export const FRAME_PAYLOAD_BYTES_MAX = 2_097_152;
-
-/** Largest piece of a body in one frame: small enough that exchanges take turns. */
-export const DATA_FRAME_BYTES_MAX = 65_536;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CREDIT_WINDOW_BYTES, DATA_FRAME_BYTES_MAX } from '../base/limits.ts';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { FrameReader, FrameWriter } from '../wire/frame.ts';
 import { ChannelWriter } from './channel-writer.ts';
 import type { ExchangeLink, WriteCallback } from './channel-writer.ts';
@@ -69,17 +69,17 @@ test('ChannelWriter keeps the order of text and buffers', () => {
   assert.equal(link.text, `head${'b'.repeat(100)}tail`);
 });
 
-test('ChannelWriter cuts frames and stops at the end of its credit', () => {
+test('ChannelWriter makes one frame of a turn and stops at the end of its credit', () => {
   const { link, writer } = make();
-  writer.bytes(Buffer.alloc(CREDIT_WINDOW_BYTES + 10), false, null);
-  const length = CREDIT_WINDOW_BYTES / DATA_FRAME_BYTES_MAX;
-  const whole = Array.from({ length }, () => DATA_FRAME_BYTES_MAX);
-  assert.deepEqual(link.sizes, whole);
+  writer.text('ab', false, null);
+  for (let count = 0; count < 4; count++) writer.bytes(Buffer.alloc(CREDIT_WINDOW_BYTES / 4 + 2), false, null);
+  assert.deepEqual(link.sizes, [CREDIT_WINDOW_BYTES]);
   assert.equal(writer.isEmpty, false);
   assert.equal(writer.length, 10);
   assert.equal(writer.receiveCredit(4), false);
+  assert.deepEqual(link.sizes, [CREDIT_WINDOW_BYTES, 4]);
   assert.equal(writer.receiveCredit(100), true);
-  assert.deepEqual(link.sizes, [...whole, 4, 6]);
+  assert.deepEqual(link.sizes, [CREDIT_WINDOW_BYTES, 4, 6]);
   assert.equal(writer.receiveCredit(1), false);
 });
 

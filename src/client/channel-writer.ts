@@ -1,7 +1,7 @@
 // The sending half of a channel: text and buffers become DATA frames, in order and under credit; what is
 // beyond the credit waits here. How much waits is the app's choice, as with any socket: see `isEmpty`.
 
-import { CREDIT_WINDOW_BYTES, DATA_FRAME_BYTES_MAX } from '../base/limits.ts';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import type { FrameWriter } from '../wire/frame.ts';
 import { LINK } from '../wire/link-messages.ts';
 
@@ -89,7 +89,7 @@ export class ChannelWriter {
     if (text === '') return;
     this.#text = '';
     const length = text.length;
-    if (this.#waiting.length > 0 || length > this.#credit || length > DATA_FRAME_BYTES_MAX) {
+    if (this.#waiting.length > 0 || length > this.#credit) {
       this.#sendOrWait(Buffer.from(text, 'latin1'), null);
       return;
     }
@@ -180,10 +180,8 @@ export class ChannelWriter {
   /** Sends as much as there is credit for; returns how much that was. */
   #send(bytes: Buffer): number {
     const end = Math.min(bytes.length, this.#credit);
-    for (let start = 0; start < end; start += DATA_FRAME_BYTES_MAX) {
-      const piece = bytes.subarray(start, Math.min(end, start + DATA_FRAME_BYTES_MAX));
-      this.#link.writer.bytes(LINK.DATA, this.#channel, piece);
-    }
+    const piece = end < bytes.length ? bytes.subarray(0, end) : bytes;
+    if (end > 0) this.#link.writer.stream(LINK.DATA, this.#channel, piece);
     this.#credit -= end;
     this.sentBytes += end;
     return end;

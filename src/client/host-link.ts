@@ -6,7 +6,7 @@
 import net from 'node:net';
 import { messageOf } from '../base/host-error.ts';
 import { FrameReader, FrameWriter } from '../wire/frame.ts';
-import { LINK, LINK_VERSION, decodeEnd, decodeJson, decodeRequest } from '../wire/link-messages.ts';
+import { LINK, LINK_VERSION, decodeEnd, decodeJson, decodeRequest, partType } from '../wire/link-messages.ts';
 import { RESET_REASON } from '../wire/link-messages.ts';
 import type { Hello, LinkRequest, Origin, Purging, Refusal, Registration } from '../wire/link-messages.ts';
 import type { PurgeLink } from './cache-purge.ts';
@@ -50,7 +50,6 @@ export interface FrontLinksOptions<Channel extends object> {
 const WELCOME_TIMEOUT_MS = 1000;
 /** Small pieces are copied: they would keep the whole chunk that they came in. */
 const COPIED_PIECE_BYTES_MAX = 4096;
-const NOTHING = Buffer.alloc(0);
 
 interface Frame {
   type: number;
@@ -147,7 +146,9 @@ class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
   #channels = new Map<number, Channel>();
   /** Frames that were cut and not acted on. */
   #frames: Frame[] = [];
+  /** Each was given to the writer, too, as `#reportOne`. */
   #written: WriteCallback[] = [];
+  #reportOne: WriteCallback = () => {};
 
   constructor(owner: FrontLinks<Channel>, path: string) {
     this.#owner = owner;
@@ -211,6 +212,10 @@ class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
     const writer = new FrameWriter(socket);
     this.#socket = socket;
     this.writer = writer;
+    // They come in the order of the calls; of a former link none counts.
+    this.#reportOne = (error) => {
+      if (this.#socket === socket) process.nextTick(this.#written.shift()!, error ?? null);
+    };
     this.#reader = this.#newReader();
     this.updateReference();
     const { key, title } = this.#owner.options;
@@ -245,7 +250,7 @@ class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
     this.writer.close();
     socket?.destroy();
     const error = new Error(`the link to the front is lost: ${reason}`);
-    this.#reportWritten(error);
+    for (const callback of this.#written.splice(0)) process.nextTick(callback, error);
   }
 
   #dropChannels(): void {
@@ -297,25 +302,12 @@ class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
   }
 
   afterWrite(callback: WriteCallback): void {
-    this.#written.push(callback);
-    if (this.#written.length === 1) setImmediate(() => this.#settleWritten());
-  }
-
-  #settleWritten(): void {
-    this.writer.flush();
-    const socket = this.#socket;
-    if (socket === null || socket.writableLength === 0) {
-      this.#reportWritten(null);
+    if (this.#socket === null) {
+      process.nextTick(callback, new Error('there is no link to the front'));
       return;
     }
-    // Behind everything that the socket still holds.
-    const count = this.#written.length;
-    socket.write(NOTHING, (error) => this.#reportWritten(error ?? null, count));
-  }
-
-  #reportWritten(error: Error | null, count: number = this.#written.length): void {
-    for (const callback of this.#written.splice(0, count)) process.nextTick(callback, error);
-    if (this.#written.length > 0) setImmediate(() => this.#settleWritten());
+    this.#written.push(callback);
+    this.writer.afterWrite(this.#reportOne);
   }
 
   release(channel: number): void {
@@ -329,7 +321,7 @@ class HostLink<Channel extends object> implements ExchangeLink, PurgeLink {
   #newReader(): FrameReader {
     return new FrameReader((type, channel, buffer, start, end) => {
       this.#frames.push({ type, channel, buffer, start, end });
-    });
+    }, partType);
   }
 
   #receive(chunk: Buffer): void {

@@ -6,10 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CREDIT_WINDOW_BYTES, DATA_FRAME_BYTES_MAX } from '../base/limits.ts';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { FrameReader, FrameWriter } from '../wire/frame.ts';
 import { LINK, decodeJson, encodeEnd, encodeRequest } from '../wire/link-messages.ts';
 import type { Hello, LinkRequest, Origin, Registration } from '../wire/link-messages.ts';
+
+const FRAME_BYTES = 65_536;
 
 export const ORIGIN: Origin = {
   remoteAddress: '203.0.113.7',
@@ -78,7 +80,7 @@ export class FrontChannel {
     while (start < bytes.length) {
       await this.until(() => this.#credit > 0 || this.isOver);
       if (this.isOver) return;
-      const end = Math.min(bytes.length, start + this.#credit, start + DATA_FRAME_BYTES_MAX);
+      const end = Math.min(bytes.length, start + this.#credit, start + FRAME_BYTES);
       this.#credit -= end - start;
       this.#link.writer.bytes(LINK.DATA, this.id, bytes.subarray(start, end));
       start = end;

@@ -2,6 +2,7 @@
 // answer, head and body, is one text and one write. Says when the client does not keep up.
 
 import type { Socket } from 'node:net';
+import { keep } from './lent-reads.ts';
 
 /** Pieces up to this size are copied into the text; larger ones go out as they are. */
 const COPY_BYTES_MAX = 4096;
@@ -18,6 +19,8 @@ export class ClientOutput {
   #text = '';
   /** Null: only text. */
   #chunks: (string | Buffer)[] | null = null;
+  /** Of what was collected: to be called when it is with the system. */
+  #releases: (() => void)[] = [];
   /** Our end follows what was collected. */
   #isEnding = false;
 
@@ -46,13 +49,15 @@ export class ClientOutput {
     this.#text += text;
   }
 
-  /** Adds bytes. The slice is the output's from now on. */
+  /** Adds bytes. The slice is the output's from now on, or lent: see lent-reads.ts. */
   bytes(slice: Buffer): void {
     if (slice.length <= COPY_BYTES_MAX) {
       this.#text += slice.toString('latin1');
       return;
     }
-    this.whole(slice);
+    const { bytes, release } = keep(slice);
+    if (release !== null) this.#releases.push(release);
+    this.whole(bytes);
   }
 
   /** Adds bytes as they are, whatever their size: nobody changes them before they are sent. */
@@ -92,6 +97,7 @@ export class ClientOutput {
   #drop(): void {
     this.#text = '';
     this.#chunks = null;
+    for (const release of this.#releases.splice(0)) release();
     this.#isEnding = false;
   }
 
@@ -100,12 +106,20 @@ export class ClientOutput {
     if (this.#text !== '') chunks.push(this.#text);
     this.#text = '';
     this.#chunks = null;
-    if (chunks.length === 1) {
-      socket.write(chunks[0]!, 'latin1');
-      return;
-    }
-    socket.cork();
-    for (const chunk of chunks) socket.write(chunk, 'latin1');
-    socket.uncork();
+    const written = this.#takeReleases();
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index++) socket.write(chunks[index]!, 'latin1');
+    socket.write(chunks[last]!, 'latin1', written);
+    if (last > 0) socket.uncork();
+  }
+
+  #takeReleases(): (() => void) | undefined {
+    const releases = this.#releases;
+    if (releases.length === 0) return undefined;
+    this.#releases = [];
+    return releases.length === 1 ? releases[0] : () => {
+      for (const release of releases) release();
+    };
   }
 }

@@ -8,6 +8,7 @@ import type { AnswerOutput, AnswerState } from './answer-writer.ts';
 import { addedAnew, withAdded } from './added-fields.ts';
 import { isBodiless } from './body-length.ts';
 import { hitParts, type CacheHit } from './cache-answer.ts';
+import { keep, type KeptBytes } from './lent-reads.ts';
 import { areSafeFields } from './response-head.ts';
 import type { ResponseHead } from './response-reader.ts';
 
@@ -58,7 +59,7 @@ export class Http2Answer implements AnswerOutput {
   #added: readonly string[] = [];
   #head: OutgoingHttpHeaders | null = null;
   #mayHaveTrailers = false;
-  #chunks: Buffer[] = [];
+  #chunks: KeptBytes[] = [];
   /** What follows the chunks as the client takes them: the rest of a kept body. */
   #rest: Buffer = NOTHING;
   #trailers: string[] = [];
@@ -72,8 +73,7 @@ export class Http2Answer implements AnswerOutput {
     this.#isSent = false;
     this.#isEnding = false;
     this.#head = null;
-    this.#chunks = [];
-    this.#rest = NOTHING;
+    this.#drop();
     this.#trailers = [];
     this.#written = 0;
   }
@@ -136,7 +136,7 @@ export class Http2Answer implements AnswerOutput {
   }
 
   data(slice: Buffer): void {
-    if (slice.length > 0) this.#chunks.push(slice);
+    if (slice.length > 0) this.#chunks.push(keep(slice));
   }
 
   whole(head: ResponseHead, body: string): void {
@@ -184,21 +184,28 @@ export class Http2Answer implements AnswerOutput {
   flush(): void {
     const stream = this.#stream;
     if (stream === null || stream.destroyed || stream.closed) {
-      this.#chunks = [];
-      this.#rest = NOTHING;
+      this.#drop();
       return;
     }
     if (this.#head !== null) this.#sendHead(stream);
+    if (stream.destroyed) return this.#drop();
     const chunks = this.#chunks;
     this.#chunks = [];
-    if (stream.destroyed) return;
-    for (const [index, chunk] of chunks.entries()) {
-      this.#written += chunk.length;
-      if (this.#isEnding && this.#rest.length === 0 && index === chunks.length - 1) this.#sendEnd(stream, chunk);
-      else stream.write(chunk);
+    for (const [index, { bytes, release }] of chunks.entries()) {
+      this.#written += bytes.length;
+      const isLast = this.#isEnding && this.#rest.length === 0 && index === chunks.length - 1;
+      if (isLast) this.#sendEnd(stream, bytes, release);
+      else stream.write(bytes, release ?? undefined);
     }
     if (this.#rest.length > 0) this.#sendRest(stream);
     else if (this.#isEnding && !this.#isSent) this.#sendEnd(stream);
+  }
+
+  #drop(): void {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#rest = NOTHING;
+    for (const { release } of chunks) release?.();
   }
 
   /** The client took bytes. */
@@ -227,11 +234,11 @@ export class Http2Answer implements AnswerOutput {
     if (isEmpty) this.#isSent = true;
   }
 
-  #sendEnd(stream: ServerHttp2Stream, chunk?: Buffer): void {
+  #sendEnd(stream: ServerHttp2Stream, chunk: Buffer = NOTHING, release: (() => void) | null = null): void {
     this.#isSent = true;
-    if (stream.writableEnded) return;
-    if (chunk === undefined) stream.end();
-    else stream.end(chunk);
+    if (stream.writableEnded) release?.();
+    else if (chunk.length === 0) stream.end();
+    else stream.end(chunk, release ?? undefined);
   }
 
   #sendTrailers(stream: ServerHttp2Stream): void {

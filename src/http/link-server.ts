@@ -9,8 +9,9 @@ import type { Log } from '../base/log.ts';
 import type { CachePurge } from '../wire/cache-messages.ts';
 import { FrameReader, FrameWriter } from '../wire/frame.ts';
 import {
-  decodeJson, LINK, LINK_VERSION, type Hello, type Purging, type Refusal, type Registration,
+  decodeJson, LINK, LINK_VERSION, partType, type Hello, type Purging, type Refusal, type Registration,
 } from '../wire/link-messages.ts';
+import { readLent } from './lent-reads.ts';
 import { LinkUpstream, type LinkObserver } from './link-upstream.ts';
 
 /** How long a process may take to say who it is. */
@@ -69,9 +70,9 @@ class LinkConnection {
     this.#writer = new FrameWriter(socket);
     this.#reader = new FrameReader((type, channel, buffer, start, end) => {
       this.#onFrame(type, channel, buffer, start, end);
-    });
+    }, partType);
     this.#peer = { kind: 'unknown', timer: options.clock.after(HELLO_TIMEOUT_MS, () => socket.destroy()) };
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    readLent(socket, (buffer, length) => this.#onData(buffer, length));
     socket.on('close', () => this.#onClose());
     // The reason does not matter: `close` follows.
     socket.on('error', () => socket.destroy());
@@ -81,9 +82,9 @@ class LinkConnection {
     this.#socket.destroy();
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(buffer: Buffer, length: number): void {
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(buffer, length);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#log.warn('link-broken', { code: 'LINK_FRAME_INVALID', message: messageOf(error) });

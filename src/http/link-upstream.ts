@@ -1,7 +1,7 @@
 // Exchanges over the link to one process: channels, their credit and their ends. Who asks gets its part of
 // the link as a Channel; what comes back goes to the channel's owner. (docs/ARCHITECTURE.md, section 2)
 
-import { CREDIT_WINDOW_BYTES, DATA_FRAME_BYTES_MAX } from '../base/limits.ts';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { assert } from '../base/assert.ts';
 import type { AnswerMeta } from '../wire/cache-messages.ts';
 import type { FrameWriter } from '../wire/frame.ts';
@@ -40,7 +40,7 @@ export function stepChannel(state: ChannelState, event: ChannelEvent): ChannelSt
 
 /** What an exchange hears of its channel. */
 export interface ChannelOwner {
-  /** `buffer[start..end)` is as the app wrote it: give `consumed` back for each byte. Slices may be kept. */
+  /** `buffer[start..end)` is as the app wrote it: give `consumed` back for each byte. Lent: see lent-reads.ts. */
   channelData(buffer: Buffer, start: number, end: number): void;
   /** The app sends no more in this exchange, or in its half of the tunnel. */
   channelEnded(): void;
@@ -215,18 +215,11 @@ export class Channel {
   }
 
   #send(slice: Buffer): void {
-    let start = 0;
-    while (start < slice.length) {
-      const end = Math.min(slice.length, start + Math.min(this.#credit, DATA_FRAME_BYTES_MAX));
-      if (end === start) {
-        this.#wait(slice.subarray(start));
-        return;
-      }
-      const whole = start === 0 && end === slice.length;
-      this.link.writer.bytes(LINK.DATA, this.id, whole ? slice : slice.subarray(start, end));
-      this.#credit -= end - start;
-      start = end;
-    }
+    const bytes = Math.min(slice.length, this.#credit);
+    const piece = bytes < slice.length ? slice.subarray(0, bytes) : slice;
+    if (bytes > 0) this.link.writer.stream(LINK.DATA, this.id, piece);
+    this.#credit -= bytes;
+    if (bytes < slice.length) this.#wait(slice.subarray(bytes));
   }
 
   #leave(): void {

@@ -25,32 +25,67 @@ function onSharedRead(this: net.Socket & { [TAKE]: OnBytes }, length: number): b
 type Handle = { useUserBuffer?: (buffer: Uint8Array) => void } | null | undefined;
 
 /** The members in which node keeps the parts of `onread`; null where they are not as known. */
-function onreadKeys(): { buffer: symbol; callback: symbol } | null {
+function onreadKeys(): { buffer: symbol; generator: symbol; callback: symbol } | null {
   const callback = (): boolean => true;
-  const options = { onread: { buffer: shared, callback } };
-  const socket = new net.Socket(options as net.SocketConstructorOpts);
-  const members = socket as unknown as Record<symbol, unknown>;
-  const keys = Object.getOwnPropertySymbols(socket);
-  const buffer = keys.find((key) => members[key] === shared);
-  const call = keys.find((key) => members[key] === callback);
-  return buffer === undefined || call === undefined ? null : { buffer, callback: call };
+  const generator = (): Buffer => shared;
+  const [byBuffer, byGenerator] = [shared, generator].map((buffer) => {
+    const socket = new net.Socket({ onread: { buffer, callback } } as net.SocketConstructorOpts);
+    const members = socket as unknown as Record<symbol, unknown>;
+    return (value: unknown) => Object.getOwnPropertySymbols(socket).find((key) => members[key] === value);
+  });
+  const [buffer, call, next] = [byBuffer!(shared), byBuffer!(callback), byGenerator!(generator)];
+  return buffer && call && next ? { buffer, generator: next, callback: call } : null;
 }
 
 const keys = onreadKeys();
 
-/** Calls for all bytes of an accepted socket. `end`, `pause` and the rest are as ever. Returns if reads are shared. */
-export function onBytes(socket: net.Socket, take: OnBytes): boolean {
+interface OpenSocket {
+  handle: { useUserBuffer(buffer: Uint8Array): void };
+  members: Record<symbol, unknown>;
+}
+
+/** Null: it is no plain socket, or somebody has read from it. */
+function openSocket(socket: net.Socket): OpenSocket | null {
   const { _handle: handle } = socket as unknown as { _handle?: Handle };
   const isFresh = socket.readableFlowing === null && socket.readableLength === 0;
   const isPlain = Object.getPrototypeOf(socket) === net.Socket.prototype;
-  if (keys === null || !isFresh || !isPlain || typeof handle?.useUserBuffer !== 'function') {
+  if (!isFresh || !isPlain || typeof handle?.useUserBuffer !== 'function') return null;
+  const members = socket as unknown as Record<symbol, unknown>;
+  return { handle: handle as OpenSocket['handle'], members };
+}
+
+/** Calls for all bytes of an accepted socket. `end`, `pause` and the rest are as ever. Returns if reads are shared. */
+export function onBytes(socket: net.Socket, take: OnBytes): boolean {
+  const open = openSocket(socket);
+  if (keys === null || open === null) {
     socket.on('data', (chunk: Buffer) => take.call(socket, chunk, chunk.length, false));
     return false;
   }
-  const members = socket as unknown as Record<symbol, unknown>;
+  const { handle, members } = open;
   members[keys.buffer] = shared;
   members[keys.callback] = onSharedRead;
   members[TAKE] = take;
   handle.useUserBuffer(shared);
+  return true;
+}
+
+/**
+ * Has an accepted socket read into buffers of the caller: into `first`, and behind each `take` into what `next`
+ * names. False: that cannot be, and nothing has changed.
+ */
+export function readInto(
+  socket: net.Socket,
+  { first, take, next }: { first: Buffer; take: (length: number) => void; next: () => Buffer },
+): boolean {
+  const open = openSocket(socket);
+  if (keys === null || open === null) return false;
+  const { handle, members } = open;
+  members[keys.buffer] = first;
+  members[keys.generator] = next;
+  members[keys.callback] = (length: number): boolean => {
+    take(length);
+    return true;
+  };
+  handle.useUserBuffer(first);
   return true;
 }

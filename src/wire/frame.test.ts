@@ -2,7 +2,9 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { FRAME_PAYLOAD_BYTES_MAX } from '../base/limits.ts';
 import { HostError } from '../base/host-error.ts';
-import { FRAME_HEAD_BYTES, FrameReader, FrameWriter, type FrameSink } from './frame.ts';
+import {
+  FRAME_HEAD_BYTES, FrameReader, FrameWriter, type FrameSink, type WrittenCallback,
+} from './frame.ts';
 
 interface Seen {
   type: number;
@@ -27,7 +29,7 @@ class CollectingSink implements FrameSink {
   uncork(): void {
     this.corked -= 1;
   }
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, _callback?: WrittenCallback): boolean {
     this.writes.push(chunk);
     return true;
   }
@@ -155,13 +157,116 @@ test('FrameWriter changes the type of the last frame only, and only while it is 
   assert.equal(writer.retype(1, 2, 9), true);
   assert.equal(writer.retype(1, 2, 9), false, 'it is of another type now');
   writer.bytes(1, 3, Buffer.alloc(100_000));
-  assert.equal(writer.retype(1, 3, 9), false, 'its payload stands for itself');
+  assert.equal(writer.retype(1, 3, 9), true, 'a large payload is no hindrance');
   writer.latin1(1, 4, [], 'd');
   writer.flush();
   assert.equal(writer.retype(1, 4, 9), false, 'it has left');
   const { reader, seen } = collectingReader();
   reader.push(sink.all());
-  assert.deepEqual(seen.map(({ type }) => type), [1, 9, 1, 1]);
+  assert.deepEqual(seen.map(({ type }) => type), [1, 9, 9, 1]);
+});
+
+test('FrameReader gives frames in parts as they come, the last one under their own type', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  writer.latin1(2, 5, [], 'abcdefghijkl');
+  writer.empty(2, 6);
+  writer.latin1(3, 7, [], 'whole');
+  writer.flush();
+  const bytes = sink.all();
+  for (let step = 1; step <= bytes.length; step++) {
+    const seen: Seen[] = [];
+    const reader = new FrameReader((type, channel, buffer, start, end) => {
+      seen.push({ type, channel, text: buffer.toString('latin1', start, end) });
+    }, (type) => (type === 2 ? 1 : 0));
+    for (let at = 0; at < bytes.length; at += step) reader.push(bytes.subarray(at, at + step));
+    const parts = seen.filter(({ channel }) => channel === 5);
+    assert.equal(parts.map(({ text }) => text).join(''), 'abcdefghijkl', `steps of ${step}`);
+    assert.deepEqual(parts.map(({ type }) => type), parts.map((_, index) => (index < parts.length - 1 ? 1 : 2)));
+    assert.ok(parts.every(({ text }) => text !== ''));
+    const others = seen.filter(({ channel }) => channel !== 5);
+    assert.deepEqual(others, [{ type: 2, channel: 6, text: '' }, { type: 3, channel: 7, text: 'whole' }]);
+  }
+});
+
+test('FrameReader reads only as much of a buffer as it is told', () => {
+  const { bytes, expected } = sample();
+  const buffer = Buffer.alloc(64, 0xff);
+  const { reader, seen } = collectingReader();
+  for (let at = 0; at < bytes.length; at += 10) {
+    const length = bytes.copy(buffer, 0, at, at + 10);
+    reader.push(buffer, length);
+    buffer.fill(0xff);
+  }
+  assert.deepEqual(seen, expected);
+});
+
+test('FrameWriter makes one frame of what is streamed on a channel in a turn', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  const large = Buffer.alloc(100_000, 'L');
+  writer.latin1(1, 1, [], 'head ');
+  for (const piece of [large, Buffer.from(' small '), large]) writer.stream(1, 1, piece);
+  assert.equal(writer.retype(1, 1, 9), true);
+  writer.stream(1, 1, Buffer.from('another type'));
+  writer.stream(1, 2, Buffer.from('another channel'));
+  writer.flush();
+  writer.stream(1, 2, Buffer.from('another turn'));
+  writer.flush();
+  assert.equal(sink.writes.filter((chunk) => chunk === large).length, 2);
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  assert.deepEqual(seen.map(({ type, channel, text }) => [type, channel, text.length]), [
+    [9, 1, 5 + 7 + 200_000], [1, 1, 12], [1, 2, 15], [1, 2, 12],
+  ]);
+  assert.equal(seen[0]?.text, `head ${large.toString()} small ${large.toString()}`);
+});
+
+test('FrameWriter streams no frame that is longer than the limit', () => {
+  const sink = new CollectingSink();
+  const writer = new FrameWriter(sink);
+  const piece = Buffer.alloc(FRAME_PAYLOAD_BYTES_MAX / 2);
+  for (let count = 0; count < 5; count++) writer.stream(1, 1, piece);
+  writer.flush();
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  assert.deepEqual(seen.map(({ text }) => text.length / piece.length), [2, 2, 1]);
+});
+
+test('FrameWriter says when what it had has left', () => {
+  const done: WrittenCallback[] = [];
+  const sink = new CollectingSink();
+  sink.write = (chunk, callback) => {
+    if (callback !== undefined) done.push(callback);
+    return sink.writes.push(chunk) > 0;
+  };
+  const writer = new FrameWriter(sink);
+  const heard: string[] = [];
+  writer.latin1(1, 1, [], 'a');
+  writer.afterWrite((error) => heard.push(`first ${error}`));
+  writer.bytes(1, 1, Buffer.alloc(10_000));
+  writer.flush();
+  writer.afterWrite(() => heard.push('second'));
+  writer.flush();
+  assert.deepEqual(heard, []);
+  assert.deepEqual(sink.writes.map(({ length }) => length), [10 + 9, 10_000, 0]);
+  done[0]?.(null);
+  assert.deepEqual(heard, ['first null']);
+  done[1]?.();
+  assert.deepEqual(heard, ['first null', 'second']);
+});
+
+test('FrameWriter uses its batch anew when all has left, and only then', () => {
+  const sink = new CollectingSink() as CollectingSink & { writableLength: number };
+  const writer = new FrameWriter(sink);
+  const starts: number[] = [];
+  for (const writableLength of [0, 5, 0, 0]) {
+    sink.writableLength = writableLength;
+    writer.latin1(1, 1, [], 'a');
+    writer.flush();
+    starts.push(sink.writes.at(-1)!.byteOffset);
+  }
+  assert.deepEqual(starts, [0, 0, 10, 0]);
 });
 
 test('FrameWriter writes nothing after close', () => {

@@ -13,7 +13,8 @@
 //   REGISTERED  app    0        JSON {id}: requests may come for it
 //   UNREGISTER  front  0        JSON {id}: the server closed; exchanges under way go on
 //   REQUEST     app    n        see encodeRequest
-//   DATA        both   n        body bytes: plain towards the app; towards the front the response exactly
+//   DATA        both   n        body bytes, which are handed on as they come, maybe before the frame is whole;
+//                               towards the app plain, towards the front the response exactly
 //                               as node wrote it (heads, chunk framing and all), or bytes of a tunnel
 //   END         both   n        no more DATA of this exchange; towards the app with trailers:
 //                               latin1 name NUL value NUL …, or empty
@@ -62,6 +63,11 @@ export const LINK = {
   PING: 33,
   PONG: 34,
 } as const;
+
+/** Body bytes are handed on as they come (see FrameReader): the parts of LAST are DATA, but for the last. */
+export function partType(type: number): number {
+  return type === LINK.DATA || type === LINK.LAST ? LINK.DATA : 0;
+}
 
 /** Why an exchange ended early (payload of RESET). */
 export const RESET_REASON = {
