@@ -143,3 +143,18 @@ test('watches and breakpoints outlive ?kill, a recycled process and a restarted 
   hosts.push(await startHost({ successorOf: first }));
   await found('good day you 1');
 });
+
+test('a setting that was changed right before ?kill is kept', async () => {
+  const opened = async (): Promise<DevtoolsPage> => {
+    const devtools = new DevtoolsPage(await browser.newPage());
+    await devtools.open(`${host.url}aside/debug/`);
+    return devtools;
+  };
+  const first = await opened();
+  const isAnswered = first.page.waitForResponse((response) => response.url().endsWith('/settings') && response.ok());
+  await first.page.evaluate("slipstreamStorage.setItem('told-in-a-hurry', '\"yes\"')");
+  assert.match((await get(`${host.url}aside/debug/?kill`)).text, /have been killed/);
+  await isAnswered;
+  const second = await opened();
+  assert.equal(await second.page.evaluate("slipstreamStorage.getItem('told-in-a-hurry')"), '"yes"');
+});

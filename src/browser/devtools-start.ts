@@ -3,7 +3,7 @@
 
 import { pageClock } from './devtools-clock.ts';
 import { supplyMissing } from './devtools-compat.ts';
-import { keyFields, readPageData } from './page-data.ts';
+import { keyFields, readPageData, SESSION_END } from './page-data.ts';
 import { createSettingStorage } from './setting-storage.ts';
 import type { SettingStorage } from './setting-storage.ts';
 import { SettingWriter } from './setting-writer.ts';
@@ -36,3 +36,5 @@ page.slipstreamStorage = createSettingStorage(initial, (name, value) => {
 });
 
 addEventListener('pagehide', () => writer.flush());
+// The session takes what is said in a hurry, and is gone a moment later.
+addEventListener(SESSION_END, () => writer.flush());

@@ -2,7 +2,7 @@
 
 import type * as ProtocolClient from 'chrome-devtools-frontend/front_end/core/protocol_client/protocol_client.js';
 import { pageClock } from './devtools-clock.ts';
-import { keyFields, readPageData } from './page-data.ts';
+import { keyFields, readPageData, SESSION_END } from './page-data.ts';
 import type { SocketLike } from './frame-socket.ts';
 import { PageTitle } from './page-title.ts';
 import { PollSocket } from './poll-socket.ts';
@@ -48,7 +48,10 @@ export class PollTransport implements ConnectionTransport {
       onReach: (isReached) => strip.show(isReached ? 'connected' : 'away'),
       onMessage: (message) => {
         title.hear(message);
-        if (message.method === 'Inspector.detached') strip.tellLastWords(String(message.params?.['stderr'] ?? ''));
+        if (message.method === 'Inspector.detached') {
+          dispatchEvent(new Event(SESSION_END));
+          strip.tellLastWords(String(message.params?.['stderr'] ?? ''));
+        }
         if (message.method === 'Slipstream.changed') strip.see(message.params as unknown as SessionSeen);
         // V8 announces the text before a live edit as one more script: DevTools would show it in place of the new one.
         else if (message.params?.['isLiveEdit'] === true) return;

@@ -3,6 +3,9 @@
 
 import { KEY_FIELD, type PageData } from '../wire/poll-messages.ts';
 
+/** The event of the window that says that the session is over. */
+export const SESSION_END = 'slipstream-session-end';
+
 /** The part of a document that is used here. */
 export interface DataPage {
   getElementById(id: string): { textContent: string | null } | null;

@@ -5,7 +5,7 @@ import '../client/register.ts';
 import { createServer, type Server } from 'node:http';
 import { delimiter } from 'node:path';
 import { isLocalRequest } from '../client/client.ts';
-import { systemClock } from '../base/clock.ts';
+import { pause, systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
@@ -21,6 +21,8 @@ import { SessionKeeper } from './session-keeper.ts';
 /** Viewers fetch what is left for them before the process ends. */
 const FAREWELL_MS = 1500;
 const CLOSING_MS = 100;
+/** A session that is closed waits so long for viewers to hear of it, and for what they still have to keep. */
+const LEAVING_MS = 250;
 /** The host knows within that time what the debuggee printed last. */
 const LAST_WORDS_WAIT_MS = 600;
 /** Less than the host waits for the end of this process. */
@@ -56,8 +58,13 @@ class Ending {
   /** The session is to end. */
   close(): void {
     this.#proxy.close();
-    // Held polls hear of it before the process is gone.
-    setTimeout(() => this.#isTelling || process.exit(0), CLOSING_MS);
+    void this.#left().then(() => this.#isTelling || process.exit(0));
+  }
+
+  /** Held polls hear of the end before the process is gone. */
+  async #left(): Promise<void> {
+    await Promise.race([this.#proxy.told, pause(LEAVING_MS, systemClock)]);
+    await pause(CLOSING_MS, systemClock);
   }
 
   /** See {@link SessionKeeperOptions.onEnd}. */
@@ -85,11 +92,12 @@ class Ending {
   #stay(keeper: SessionKeeper): void {
     this.#isStaying = true;
     this.#proxy.close();
-    setTimeout(() => {
+    void this.#left().then(async () => {
       this.#server.close();
       keeper.over();
-      void keeper.drained().then(() => process.exit(0));
-    }, CLOSING_MS);
+      await keeper.drained();
+      process.exit(0);
+    });
   }
 }
 
