@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import * as http2 from 'node:http2';
 import { test } from 'node:test';
 import { startFrontProcess, type FrontLook, type FrontProcess } from './front-process.test.support.ts';
-import { FLAG, frame, GET, PREFACE, RawHttp2, TYPE, word } from './http2.test.support.ts';
+import { FLAG, frame, GET, POST, PREFACE, RawHttp2, TYPE, word } from './http2.test.support.ts';
 
 const CLIENTS = 100;
 const PASS_MS = 10_000;
@@ -34,6 +34,16 @@ async function serves({ port }: FrontProcess): Promise<void> {
   assert.equal(text, '/well');
 }
 
+/** The client says that it asks for nothing more, and asks: node ends its session in the middle of that head. */
+const GOODBYE = frame(TYPE.GOAWAY, 0, 0, Buffer.concat([word(0), word(0)]));
+const BEHIND_GOODBYE: readonly Buffer[] = [
+  Buffer.concat([GOODBYE, frame(TYPE.HEADERS, 0x5, 1, GET)]),
+  Buffer.concat([
+    frame(TYPE.HEADERS, FLAG.END_HEADERS, 1, POST), GOODBYE, frame(TYPE.RST_STREAM, 0, 1, word(8)),
+    frame(TYPE.HEADERS, 0x5, 3, GET),
+  ]),
+];
+
 /** When all connections are over. */
 async function rest(front: FrontProcess): Promise<FrontLook> {
   for (;;) {
@@ -56,6 +66,23 @@ test('what ends a connection, with frames of a wrong size behind it, does not en
         client.socket.end();
         await client.frames.next(({ type }) => type === TYPE.GOAWAY);
         client.socket.destroy();
+      }
+    }
+    await serves(front);
+  } finally {
+    await front.stop();
+  }
+});
+
+test('a request behind a goodbye, with a frame of a wrong size behind it, does not end the front', async () => {
+  const front = await startFrontProcess();
+  try {
+    for (const frames of BEHIND_GOODBYE) {
+      for (const wrong of [SHORT_PING, SHORT_SETTINGS, SHORT_RESET, SHORT_UPDATE]) {
+        const client = new RawHttp2(front.port);
+        await client.write(Buffer.concat([PREFACE, frames, wrong, PING]));
+        client.socket.end();
+        await client.closed;
       }
     }
     await serves(front);
