@@ -182,6 +182,11 @@ test('service install writes a unit, and the host tells systemd that it is ready
   const unit = await runCli(['service', 'install', folder, '--print', '--listen', 'http://127.0.0.1:0']);
   if (process.platform === 'linux') assert.match(unit.stdout, /^ExecStart=.*main\.js serve .* --listen http/m);
   else assert.equal(unit.code, 0);
+  const held = ['service', 'install', folder, '--print', '--kind', 'systemd', '--socket'];
+  const { stdout: units } = await runCli([...held, '--listen', 'http://localhost:8080', '--listen', 'https://*']);
+  assert.match(units, /^Requires=slipstream\.socket$[^]*^\[Socket\]\nListenStream=127\.0\.0\.1:8080\n/m);
+  assert.match(units, /^ListenStream=\[::1\]:8080\nListenStream=\[::\]:443\n/m);
+  assert.match((await runCli(held)).stderr, /--socket needs the ports/);
   const plist = await runCli(['service', 'install', folder, '--print', '--kind', 'launchd', '--listen', 'http://*:80']);
   assert.match(plist.stdout, /^<\?xml [^]*<plist version="1.0">\s*<dict>[^]*<string>serve<\/string>[^]*<\/plist>\n$/);
   const words = [...plist.stdout.matchAll(/<string>(.*?)<\/string>/g)].map(([, word]) => word);

@@ -3,7 +3,10 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs';
+import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli, startHost, type HostOptions, type RunningHost } from './host-fixture.ts';
@@ -152,4 +155,41 @@ test('a change in a package of the workspace that an app uses gets it new proces
   await until('the edit', async () => ((await price()) === 'cheap' ? true : undefined));
   const changes = host.output().match(/app-changed app=apps\/shop files=\S+/g);
   assert.deepEqual(changes, [`app-changed app=apps/shop files=${join('../../packages/price/lib/price.js')}`]);
+});
+
+interface OpenHandle {
+  fd: number;
+  getsockname(out: { port?: number }): number;
+  close(): void;
+}
+
+test('a host that is started again finds the connections that waited in the socket of its service manager', {
+  skip: process.platform !== 'linux' && 'reads /proc',
+}, async (t) => {
+  type Create = (address: string, port: number, type: 4) => OpenHandle;
+  const handle = (net as unknown as { _createServerHandle: Create })._createServerHandle('127.0.0.1', 0, 4);
+  t.after(() => handle.close());
+  const name: { port?: number } = {};
+  handle.getsockname(name);
+  const port = name.port!;
+  const args = ['--listen', `http://127.0.0.1:${port}`];
+  const files = { 'shop/server.js': PID_APP };
+  const first = await hostFor(t, { files, args, socket: handle.fd });
+  const pid = (await get(`${first.url}shop/`)).text;
+  const socket = readlinkSync(`/proc/self/fd/${handle.fd}`);
+  const opened = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ''; // Closed meanwhile.
+    }
+  });
+  assert.equal(opened.includes(socket), false, 'an app does not have it');
+  await first.stop();
+  const waiting = get(`http://127.0.0.1:${port}/shop/`);
+  const second = await hostFor(t, { files, args, socket: handle.fd });
+  assert.equal((await waiting).status, 200);
+  await second.stop();
+  const other = await hostFor(t, { files, socket: handle.fd });
+  await other.line(new RegExp(`WARN socket-unused place=127\\.0\\.0\\.1:${port} hint=`));
 });

@@ -43,6 +43,8 @@ export interface HostOptions {
   env?: Readonly<Record<string, string>>;
   /** The SLIPSTREAM_HOME of another host. */
   home?: string;
+  /** A bound socket that it gets as from systemd. Not on Windows. */
+  socket?: number;
   /** A group of cgroup v2 that it runs in, as a service does. */
   group?: string;
 }
@@ -204,6 +206,13 @@ function socketFiles(home: string): string[] {
   return entries.filter((entry) => entry.isSocket()).map((entry) => entry.name);
 }
 
+function spawnHost(words: readonly string[], env: NodeJS.ProcessEnv, socket: number | undefined): ChildProcess {
+  if (socket === undefined) return spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Only the process itself knows its pid beforehand.
+  const started = ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh', process.execPath, ...words];
+  return spawn('/bin/sh', started, { env, stdio: ['ignore', 'pipe', 'pipe', socket] });
+}
+
 /** Starts a host and waits until requests are answered. Always stop() it. */
 export async function startHost(options: HostOptions = {}): Promise<RunningHost> {
   assert(existsSync(CLI), `build first: ${CLI} is missing`);
@@ -222,7 +231,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
   delete (env as NodeJS.ProcessEnv)['NODE_TEST_CONTEXT'];
   running.set(mark, place);
   const words = [options.program ?? CLI, 'serve', root, ...args];
-  const child = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnHost(words, env, options.socket);
   if (options.group !== undefined) writeFileSync(join(options.group, 'cgroup.procs'), String(child.pid));
   const output = new Output(child);
   const exited = exitOf(child);

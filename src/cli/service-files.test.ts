@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { launchdPlist, systemdUnit, type ServiceFacts } from './service-files.ts';
+import { launchdPlist, systemdSocket, systemdUnit, type ServiceFacts } from './service-files.ts';
 
 const FACTS: ServiceFacts = {
   name: 'slipstream',
@@ -45,15 +45,21 @@ test('systemd finds nothing wrong with the unit', { skip: !hasVerify && 'no syst
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-unit-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'slipstream.service');
+  const socket = join(folder, 'slipstream.socket');
   // Other units of the machine may have faults of their own.
   const complaints = (): string[] => {
-    const { stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+    const files = [file, socket].filter((path) => existsSync(path));
+    const { stderr } = spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' });
     return stderr.split('\n').filter((line) => line.includes('slipstream'));
   };
   for (const isSystem of [true, false]) {
     const facts = { ...FACTS, node: process.execPath, root: join(folder, 'a b 100%'), isSystem, user: undefined };
-    writeFileSync(file, systemdUnit(facts));
-    assert.deepEqual(complaints(), []);
+    for (const hasSocket of [false, true]) {
+      if (hasSocket) writeFileSync(socket, systemdSocket(['127.0.0.1:8080', '[::1]:8080']));
+      writeFileSync(file, systemdUnit({ ...facts, hasSocket }));
+      assert.deepEqual(complaints(), []);
+    }
+    rmSync(socket);
     writeFileSync(file, systemdUnit(facts).replace('Type=notify', 'Type=nothing'));
     assert.equal(complaints().length > 0, true, 'it does look');
   }

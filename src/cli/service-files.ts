@@ -13,6 +13,8 @@ export interface ServiceFacts {
   /** SLIPSTREAM_HOME; undefined: the default. */
   home: string | undefined;
   user: string | undefined;
+  /** systemd binds the ports, by a unit of its own. */
+  hasSocket?: boolean;
 }
 
 /** From SIGTERM to SIGKILL: the host drains for drainTimeoutMs and ends its apps in 2 s. */
@@ -40,6 +42,7 @@ export function systemdUnit(facts: ServiceFacts): string {
     'Description=Slipstream, a host of Node.js apps',
     'After=network-online.target',
     'Wants=network-online.target',
+    ...(facts.hasSocket === true ? [`Requires=${facts.name}.socket`, `After=${facts.name}.socket`] : []),
     '',
     '[Service]',
     'Type=notify',
@@ -79,6 +82,22 @@ export function systemdUnit(facts: ServiceFacts): string {
     '',
     '[Install]',
     `WantedBy=${isSystem ? 'multi-user.target' : 'default.target'}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The unit of the ports: they stay open, and connections wait, while the host is started again. */
+export function systemdSocket(addresses: readonly string[]): string {
+  const lines = [
+    '[Unit]',
+    'Description=Ports of Slipstream',
+    '',
+    '[Socket]',
+    ...addresses.map((address) => `ListenStream=${address}`),
+    'Backlog=511',
+    '',
+    '[Install]',
+    'WantedBy=sockets.target',
   ];
   return `${lines.join('\n')}\n`;
 }

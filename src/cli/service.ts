@@ -5,9 +5,10 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HostError } from '../base/host-error.ts';
+import { parseListenOrigin } from '../process/config-tools.ts';
 import { writeNew } from './migrate.ts';
 import { parseWords, printJson } from './options.ts';
-import { launchdPlist, systemdUnit, type ServiceFacts } from './service-files.ts';
+import { launchdPlist, systemdSocket, systemdUnit, type ServiceFacts } from './service-files.ts';
 
 /** What `slipstream service --help` prints. */
 export const SERVICE_HELP = `Usage: slipstream service install [root] [options]
@@ -20,6 +21,8 @@ on the folder, and says which commands switch it on. Nothing is started.
   --user NAME           the user that the host runs as; with --system only
   --home FOLDER         SLIPSTREAM_HOME; default: for --system /var/lib/slipstream
   --listen ORIGIN       as for serve; may be repeated
+  --socket              with systemd: a second unit holds the ports of --listen, so that no
+                        connection is refused while the host is started again
   --name NAME           name of the service; default slipstream
   --kind KIND           systemd or launchd; default: what this system has
   --print, --force, --json
@@ -35,6 +38,7 @@ const OPTIONS = {
   listen: { type: 'string', multiple: true, default: [] as string[] },
   name: { type: 'string', default: 'slipstream' },
   kind: { type: 'string' },
+  socket: { type: 'boolean', default: false },
 } as const;
 
 const KINDS = ['systemd', 'launchd'];
@@ -65,21 +69,35 @@ export async function service(words: string[]): Promise<void> {
     isSystem: system,
     home: home === undefined ? undefined : resolve(home),
     user,
+    hasSocket: values.socket,
   };
   const kind = values.kind ?? (process.platform === 'darwin' ? 'launchd' : 'systemd');
   if (!KINDS.includes(kind)) throw new HostError('OPTION_INVALID', `--kind is systemd or launchd, not "${kind}"`);
   const isMac = kind === 'launchd';
   const text = isMac ? launchdPlist(facts) : systemdUnit(facts);
   const file = isMac ? plistPath(facts) : unitPath(facts);
+  const socket = values.socket ? socketText(values.listen, isMac) : undefined;
   if (values.print) {
-    process.stdout.write(text);
+    process.stdout.write(socket === undefined ? text : `# ${name}.service\n${text}\n# ${name}.socket\n${socket}`);
     return;
   }
   mkdirSync(dirname(file), { recursive: true });
   writeNew(file, text, values.force);
+  if (socket !== undefined) writeNew(file.replace(/service$/, 'socket'), socket, values.force);
   const commands = isMac ? [`launchctl load -w ${file}`] : systemdCommands(facts);
   if (values.json) printJson({ file, commands });
   else process.stdout.write(`wrote ${file}\nswitch it on with:\n${commands.map((line) => `  ${line}\n`).join('')}`);
+}
+
+/** @throws HostError OPTION_INVALID */
+function socketText(listen: readonly string[], isMac: boolean): string {
+  if (isMac) throw new HostError('OPTION_INVALID', '--socket is for systemd');
+  const origins = listen.map(parseListenOrigin);
+  if (origins.length === 0 || origins.some(({ port }) => port === 0)) {
+    throw new HostError('OPTION_INVALID', '--socket needs the ports: --listen http://host:port');
+  }
+  return systemdSocket(origins.flatMap(({ addresses, port }) =>
+    addresses.map((address) => `${address.includes(':') ? `[${address}]` : address}:${port}`)));
 }
 
 function unitPath({ name, isSystem }: ServiceFacts): string {
@@ -93,7 +111,7 @@ function plistPath({ name, isSystem }: ServiceFacts): string {
   return join(folder, `${name}.plist`);
 }
 
-function systemdCommands({ name, isSystem }: ServiceFacts): string[] {
+function systemdCommands({ name, isSystem, hasSocket = false }: ServiceFacts): string[] {
   const control = isSystem ? 'systemctl' : 'systemctl --user';
-  return [`${control} daemon-reload`, `${control} enable --now ${name}`];
+  return [`${control} daemon-reload`, `${control} enable --now ${hasSocket ? `${name}.socket ` : ''}${name}`];
 }

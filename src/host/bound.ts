@@ -2,8 +2,9 @@
 
 import { parsePortRange, type HostConfig } from './host-config.ts';
 import type { JoinPrefix } from './claims.ts';
-import type { BoundListener } from './listen-origin.ts';
+import { unusedSockets, type BoundListener } from './listen-origin.ts';
 import { Listeners } from './listeners.ts';
+import type { Log } from '../base/log.ts';
 import { homeFolder, makeRunFolder } from './run-folder.ts';
 import { makeReserved, type Reserved } from './user-sockets.ts';
 
@@ -26,6 +27,7 @@ export function bindHost(
   root: string,
   config: HostConfig,
   parsePrefix: (text: string) => JoinPrefix,
+  log: Log,
 ): Bound {
   const portRange = parsePortRange(config.host.debuggerPortRange);
   const made: Listeners[] = [];
@@ -37,6 +39,8 @@ export function bindHost(
   };
   try {
     const [listeners, debuggers] = [listening(config.host.listen), listening(config.host.debuggerListen)];
+    const hint = 'nobody accepts there: name it in listen, or take it out of the socket unit';
+    for (const place of unusedSockets()) log.warn('socket-unused', { place, hint });
     return {
       listeners,
       debuggers,

@@ -55,7 +55,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new HostError('ROOT_MISSING', `cannot serve ${options.root}: it is not a folder`);
   }
-  const bound = bindHost(options.root, options.config, options.parts.parsePrefix);
+  const bound = bindHost(options.root, options.config, options.parts.parsePrefix, options.log);
   try {
     const host = new Supervisor({ ...options, root }, bound);
     await host.start();

@@ -3,6 +3,7 @@
 import * as net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { HostError } from '../base/host-error.ts';
+import { InheritedSockets } from './inherited-sockets.ts';
 
 export interface ListenOrigin {
   /** As given: shown to people. */
@@ -91,7 +92,21 @@ export function bindOrigin(origin: ListenOrigin): BoundListener[] {
   return bound;
 }
 
+let inherited: InheritedSockets | undefined;
+
+/** Those of this process: they are asked for before anything is started that could see the variables. */
+function inheritedSockets(): InheritedSockets {
+  return (inherited ??= new InheritedSockets(process.env, process.pid));
+}
+
+/** See {@link InheritedSockets.unused}. */
+export function unusedSockets(): string[] {
+  return inheritedSockets().unused;
+}
+
 function bindAddress(address: string, port: number, alone: boolean): BoundHandle | number {
+  const given = inheritedSockets().take(address, port);
+  if (given !== undefined) return given;
   const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
   const family = net.isIPv6(address) ? 6 : 4;
   return create(address, port, family, undefined, family === 6 && alone ? IPV6_ONLY : 0);
