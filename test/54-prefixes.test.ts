@@ -166,6 +166,18 @@ const SEVERAL = `
 const http = require('http');
 const answer = (name) => http.createServer((request, response) => response.end(name));
 const path = process.argv[2];
+if (path === 'fd') {
+  const four = answer('four').listen({ fd: 3 }, () => {
+    console.log('fd served by ' + four._handle.constructor.name);
+    process.exit();
+  });
+  return;
+}
+// A descriptor of a bound socket, as systemd hands one over.
+const bound = require('net').createServer().listen(0, '127.0.0.1', () => {
+  const stdio = ['ignore', 'inherit', 'inherit', bound._handle];
+  require('child_process').spawn(process.execPath, [...process.execArgv, __filename, 'fd'], { stdio });
+});
 const abort = new AbortController();
 const [one, two, three] = [answer('one'), answer('two'), answer('three')];
 one.listen(0, '127.0.0.1', () => {
@@ -177,7 +189,7 @@ two.on('close', () => console.log('two closed'));
 process.on('SIGTERM', () => abort.abort());
 `;
 
-test('a second server of one program has a port of its own, a signal closes it, Unix paths stay node\'s', async (t) => {
+test('a second server has a port of its own, a signal closes it, paths and fds stay node\'s', async (t) => {
   const host = await hostFor(t);
   const path = `${host.root}/own.sock`;
   const program = run(t, host, SEVERAL, [path]);
@@ -185,6 +197,7 @@ test('a second server of one program has a port of its own, a signal closes it, 
   assert.equal((await get(`http://127.0.0.1:${one}/`)).text, 'one');
   assert.equal((await get(`http://127.0.0.1:${two}/`)).text, 'two');
   assert.equal(three, path);
+  await program.line(/fd served by TCP/);
   program.child.kill('SIGTERM');
   await program.line(/two closed/);
   assert.equal((await get(`http://127.0.0.1:${one}/`)).text, 'one');

@@ -64,6 +64,10 @@ test('a socket says of TLS what node says', () => {
   assert.equal(nobody.authorized, false);
   assert.deepEqual(nobody.getPeerCertificate(), {});
   assert.equal(nobody.getPeerX509Certificate(), undefined);
+  // What only the end of TLS could do is not there, so that a call fails.
+  for (const name of ['renegotiate', 'exportKeyingMaterial', 'getSession', 'setMaxSendFragment', 'getFinished']) {
+    assert.equal(name in good, false, name);
+  }
 });
 
 interface Client {
