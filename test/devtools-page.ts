@@ -27,22 +27,27 @@ const PATIENCE_MS = 15_000;
 /** How long a step that seems to lead nowhere is watched, in ms. */
 const STEP_MS = 2000;
 
-/** Starts a Chromium that asks nobody outside for anything. Throws when there is none (see scripts/browsers.ts). */
+/** A Chromium that asks nobody outside for anything. */
+export const CHROMIUM_WORDS: readonly string[] = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Where Chromium is. Throws when there is none (see scripts/browsers.ts). */
+export function chromiumPath(): string {
+  const path = findChromium();
+  if (path === undefined) throw new Error('no Chromium here; name one in CHROMIUM');
+  return path;
+}
+
+/** Starts a Chromium of those words. Throws when there is none. */
 export async function launchChromium(): Promise<Browser> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error('no Chromium here; name one in CHROMIUM');
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return chromium.launch({ executablePath: chromiumPath(), args: [...CHROMIUM_WORDS] });
 }
 
 function splitLocation(location: string): { file: string; line: number } {

@@ -183,9 +183,14 @@ class Bridge implements Attachment {
 
   async #sendPage(page: () => unknown, response: ServerResponse): Promise<void> {
     try {
-      const text = JSON.stringify(await page(), null, 2);
-      response.writeHead(200, { 'Content-Type': 'application/json; charset=UTF-8', 'Cache-Control': 'no-cache' });
-      response.end(`${text}\n`);
+      const text = `${JSON.stringify(await page(), null, 2)}\n`;
+      response.writeHead(200, {
+        'Content-Type': 'application/json; charset=UTF-8',
+        'Cache-Control': 'no-cache',
+        // chrome://inspect understands no chunks.
+        'Content-Length': Buffer.byteLength(text),
+      });
+      response.end(text);
     } catch (error) {
       this.#options.onEvent(`a page of the inspector is missing: ${messageOf(error)}`);
       this.#protocol = null;
