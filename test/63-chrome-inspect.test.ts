@@ -45,7 +45,7 @@ test('chrome://inspect lists the app, and the DevTools that it opens stop and go
   await page.goto('chrome://inspect/#devices', { waitUntil: 'commit' });
   const row = page.locator('.row').filter({ hasText: `${host.url}shop/debug/` });
   await row.locator('.action').filter({ hasText: /^inspect$/ }).click();
-  await until('it is attached', () => (events.some((text) => /^attached to shop/.test(text)) ? true : undefined));
+  await until('it is attached', () => (events.some((text) => text.startsWith('attached to shop')) ? true : undefined));
 
   const browser = await context.browser()!.newBrowserCDPSession();
   const { targetInfos } = await browser.send('Target.getTargets');
