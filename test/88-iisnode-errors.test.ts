@@ -4,7 +4,7 @@
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until, type Got } from './http-client.ts';
@@ -143,4 +143,27 @@ test('who waits for an app while the host stops gets 503.1001: the status, no bo
   assert.deepEqual([late.status, late.text, late.headers['retry-after']], [503, '', '5']);
   await stopped;
   assert.doesNotMatch(host.output(), /app-starting app=(?:idle|plain)/);
+});
+
+test('a debugger that finds no port, or is asked for what it does not know, says so with the status 200', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const host = await startHost({ files: {
+    ...folder('old', HELD),
+    'new/server.js': HELD,
+    'slipstream.yml': `debuggerTransport: port\ndebuggerPortRange: ${port}-${port}\n`,
+  } });
+  t.after(() => host.stop());
+  const old = await get(`${host.url}old/app.js/debug/`);
+  assert.equal(old.status, 200, old.text);
+  assert.match(old.text, /The debugger was unable to acquire a TCP port to establish communication with the debugee\./);
+  assert.equal((await get(`${host.url}new/debug/`)).status, 503);
+  assert.equal((await get(`${host.url}old/app.js`)).text, 'up', 'the app runs on');
+  const unknown = await get(`${host.url}old/app.js/debug/?stop`);
+  assert.equal(unknown.status, 200);
+  assert.equal((await get(`${host.url}new/debug/?stop`)).status, 400);
+  assert.equal(unknown.text,
+    'Unrecognized debugging command. Supported commands are ?debug (default), ?brk, and ?kill.');
 });

@@ -143,7 +143,10 @@ export class AppSession {
       this.#step({ kind: 'open', ...start }, (effect) => this.#answerOpener(effect, resolve));
     });
     const { secret } = this;
-    if (outcome.kind === 'failed') return failurePage(this.#app, request, outcome.error, outcome.stderrTail);
+    if (outcome.kind === 'failed') {
+      const { masksFailures } = this.#options.host.settingsOf(this.#app);
+      return failurePage(this.#app, request, { ...outcome, masksFailures });
+    }
     if (secret === null) return { kind: 'pass' };
     return { kind: 'pass', fields: requestCookie(this.#app, secret, request.encrypted) };
   }

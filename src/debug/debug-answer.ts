@@ -11,8 +11,13 @@ export const KILLED_TEXT = 'The debugger and debugee processes have been killed.
 /** The answer to `?kill` that found nothing to end. */
 export const NOT_RUNNING_TEXT = 'The debugger for the application is not running.';
 /** The answer to a bare word that is no command. */
-export const UNKNOWN_COMMAND_TEXT =
+const UNKNOWN_COMMAND_TEXT =
   'Unrecognized debugging command. Supported commands are ?debug (default), ?brk, and ?kill.';
+
+/** Refuses a bare word that is no command. */
+export function unknownCommand(masksFailures: boolean): Decision {
+  return answerWith(masksFailures ? 200 : 400, UNKNOWN_COMMAND_TEXT, masksFailures ? 'text/html' : 'text/plain');
+}
 
 /** As error pages of the front look. */
 const STYLE =
@@ -78,16 +83,27 @@ function wantsJson(request: AskedRequest): boolean {
   return /\bapplication\/json\b/i.test(accept) && !/\btext\/html\b/i.test(accept);
 }
 
-/** Says why there is no debugger. `stderrTail` are the last lines of the debuggee, if it had any. */
-export function failurePage(
-  app: string,
-  request: AskedRequest,
-  error: unknown,
-  stderrTail: string,
-): Decision {
+/** What iisnode says where no port is free. */
+const NO_PORT_TEXT =
+  'The debugger was unable to acquire a TCP port to establish communication with the debugee.';
+
+/** Why there is no debugger. */
+export interface DebuggerFailure {
+  error: unknown;
+  /** The last lines of the debuggee, if it had any. */
+  stderrTail: string;
+  /** As iisnode has it: the page has the status 200. */
+  masksFailures: boolean;
+}
+
+/** Says why there is no debugger. */
+export function failurePage(app: string, request: AskedRequest, failure: DebuggerFailure): Decision {
+  const { error, stderrTail, masksFailures } = failure;
   const code = error instanceof HostError ? error.code : 'DEBUGGEE_UNREACHABLE';
-  const status = code === 'DEBUGGER_PORTS_EXHAUSTED' || code === 'APP_STOPPED' ? 503 : 500;
-  const message = messageOf(error);
+  const isBusy = code === 'DEBUGGER_PORTS_EXHAUSTED' || code === 'APP_STOPPED';
+  const status = masksFailures ? 200 : isBusy ? 503 : 500;
+  const lead = masksFailures && code === 'DEBUGGER_PORTS_EXHAUSTED' ? `${NO_PORT_TEXT} ` : '';
+  const message = `${lead}${messageOf(error)}`;
   const tail = lastWordsOf(stderrTail);
   if (wantsJson(request)) {
     const body = `${JSON.stringify({ code, message, stderr: tail })}\n`;

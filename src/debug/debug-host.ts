@@ -53,6 +53,8 @@ export interface DebugSettings {
   /** How often the inspector is asked before the start is given up, and the longest pause between two tries, in ms. */
   retries: number;
   retryDelayMs: number;
+  /** A folder of iisnode: pages about failures have the status 200. */
+  masksFailures: boolean;
 }
 
 /** What the debugger needs of the host. */

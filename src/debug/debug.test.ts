@@ -71,7 +71,7 @@ class FakeHost implements DebuggerHost {
   /** What viewers were told of ends. */
   lastWords: string[] = [];
   settings: ReturnType<DebuggerHost['settingsOf']> = {
-    scope: 'everyone', start: 'restart', retries: 3, retryDelayMs: 5,
+    scope: 'everyone', start: 'restart', retries: 3, retryDelayMs: 5, masksFailures: false,
   };
   isServing = false;
 

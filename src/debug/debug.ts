@@ -3,7 +3,7 @@
 
 import { AppSession, type AppSessionOptions, type DebugStatus } from './app-session.ts';
 import type { AskedRequest, Decision } from '../wire/front-messages.ts';
-import { answerWith, redirectToDoor, UNKNOWN_COMMAND_TEXT } from './debug-answer.ts';
+import { answerWith, redirectToDoor, unknownCommand } from './debug-answer.ts';
 import type { AdoptedPair, DebuggerHost } from './debug-host.ts';
 import type { DebugStart } from './debug-state.ts';
 import { DoorAccess, type DoorAccessOptions } from './door-access.ts';
@@ -111,7 +111,7 @@ async function decide(
   if (admission !== '') return access.judgeScripted(app, request) ?? session().admit(request, admission);
   const command = request.query.slice(1).toLowerCase();
   if (!COMMANDS.has(command) && !/[=&]/.test(command)) {
-    return access.judge(app, request, 'attach') ?? answerWith(400, `${UNKNOWN_COMMAND_TEXT}\n`, 'text/plain');
+    return access.judge(app, request, 'attach') ?? unknownCommand(host.settingsOf(app).masksFailures);
   }
   if (command === 'kill') return access.judge(app, request, 'kill') ?? session().kill();
   if (command === 'requests') return access.judge(app, request, 'attach') ?? session().showRequests(request);

@@ -74,12 +74,13 @@ export class DebuggerDesk {
         void this.#keep(path);
       },
       settingsOf(path) {
-        const { debuggerScope, debuggerStart, debuggerRetries, debuggerRetryDelayMs } = appAt(path).settings;
+        const settings = appAt(path).settings;
         return {
-          scope: debuggerScope === 'mine' ? 'mine' : 'everyone',
-          start: debuggerStart === 'live' ? 'live' : 'restart',
-          retries: debuggerRetries,
-          retryDelayMs: debuggerRetryDelayMs,
+          scope: settings.debuggerScope === 'mine' ? 'mine' : 'everyone',
+          start: settings.debuggerStart === 'live' ? 'live' : 'restart',
+          retries: settings.debuggerRetries,
+          retryDelayMs: settings.debuggerRetryDelayMs,
+          masksFailures: settings.errorPages.startsWith('iisnode'),
         };
       },
       scopeChanged: () => routesChanged(),

@@ -83,6 +83,7 @@ export interface DebuggerHost {
     start: 'restart' | 'live';
     retries: number;
     retryDelayMs: number;
+    masksFailures: boolean;
   };
   scopeChanged(app: string): void;
 }
