@@ -55,6 +55,7 @@ interface Seen {
   servername: string | false;
   subject?: string;
   protocol: string;
+  cipher: string;
   client: { authorized?: boolean; error?: string; subject?: string };
 }
 
@@ -115,6 +116,7 @@ test('an app sees TLS, HTTP/1.1 and HTTP/2 as node shows them', async () => {
     assert.equal(first.encrypted, true);
     assert.equal(first.protocol, 'TLSv1.3');
     assert.equal(first.servername, 'localhost');
+    assert.match(first.cipher, /^TLS_AES_|^TLS_CHACHA20_/);
     assert.deepEqual([first.authorized, first.authorizationError], [false, null]);
     assert.equal(first.client.authorized, undefined);
     const session = http2.connect(`https://127.0.0.1:${port}`, { ca: authority.cert });

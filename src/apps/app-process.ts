@@ -9,6 +9,7 @@ import { AdoptedChild, type AdoptedProcess, type ChildLike } from './adopted-chi
 import { LiveInspector } from './live-inspector.ts';
 import { LineCutter, TextTail } from './process-output.ts';
 import { stepProcess } from './process-state.ts';
+import { withUsualCores } from '../base/core-files.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { unreachable } from '../base/assert.ts';
 import type { Readable } from 'node:stream';
@@ -221,14 +222,14 @@ export class AppProcess {
     }
     try {
       if (problem !== undefined) throw new Error(problem);
-      const child = spawn(this.command.file, this.command.args, {
+      const child = withUsualCores(() => spawn(this.command.file, this.command.args, {
         cwd: folder,
         env: this.command.env,
         detached: HAS_GROUPS,
         ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
         stdio: ['ignore', 'pipe', 'pipe'],
         windowsHide: true,
-      });
+      }));
       this.#child = child;
       // Without a listener a failed kill would end this process.
       child.on('error', (error) => this.#options.log.debug('process-error', { reason: messageOf(error) }));

@@ -98,6 +98,8 @@ test('HTTP/2 and HTTP/1.1 are served on one socket, as ALPN settles it', async (
     assert.equal(headers['x-two'], '2');
     assert.deepEqual(headers['set-cookie'], ['c=3', 'd=4']);
     assert.equal(headers['connection'], undefined);
+    // Server push is not offered.
+    assert.equal(session.remoteSettings.enablePush, false);
     const old = tls.connect({
       host: '127.0.0.1', port, servername: 'shop.test', ca: authority.cert, ALPNProtocols: ['http/1.1'],
     });

@@ -3,6 +3,7 @@
 
 import { createFront, type Front } from '../http/http.ts';
 import { assert } from '../base/assert.ts';
+import { keepMemoryOutOfCores } from '../base/core-files.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/host-error.ts';
@@ -159,6 +160,7 @@ function receive(front: Front, message: HostToFront, handle: unknown): void {
 function main(): void {
   assert(process.send !== undefined, 'the front is started by the host');
   process.title = 'slipstream front';
+  keepMemoryOutOfCores();
   const json = process.argv.includes('--json');
   const log = createLog({ json, write: (line) => process.stdout.write(line) }).with({ from: 'front' });
   // The host may be gone before its output is.

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../base/clock.ts';
+import { keepMemoryOutOfCores } from '../base/core-files.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { messageOf } from '../base/host-error.ts';
 import { createAppDebugger } from '../debug/debug.ts';
@@ -57,6 +58,7 @@ export interface RunOptions {
 export async function runHost(options: RunOptions): Promise<void> {
   const { json, ...rest } = options;
   process.title = 'slipstream host';
+  keepMemoryOutOfCores();
   // Whoever read our output may leave before we do.
   process.stdout.on('error', () => process.stdout.destroy());
   const log = createLog({ json, write: boundedOutput(process.stdout) });
