@@ -19,6 +19,8 @@ const LAST_WORDS_STYLE = `
   position: fixed; left: 0; right: 0; bottom: 20px; z-index: 10000; max-height: 40%; overflow: auto; margin: 0;
   padding: 6px 8px; box-sizing: border-box; white-space: pre-wrap; overflow-wrap: anywhere; user-select: text;
   font: 11px/16px ui-monospace, monospace; color: #fff; background: #3c4043; border-top: 2px solid #b3261e`;
+/** How long the strip says that the server is back. */
+const BACK_MS = 2500;
 const CALM_COLOUR = '#3c4043';
 const AWAY_COLOUR = '#b3261e';
 const OPEN_COLOUR = '#b06000';
@@ -42,6 +44,8 @@ export class StatusStrip {
   #people: HTMLButtonElement;
   #kill = document.createElement('a');
   #data: PageData;
+  #isAway = false;
+  #calming: ReturnType<typeof setTimeout> | undefined;
   #opened: { app: string; pid: number } | null = null;
   #seen: SessionSeen | null = null;
   #setRole: (viewer: number, role: ViewerRole) => void;
@@ -57,6 +61,10 @@ export class StatusStrip {
       this.#list.hidden = !this.#list.hidden;
     });
     this.#people.hidden = true;
+    addEventListener('pointerdown', (event) => {
+      const path = event.composedPath();
+      if (!path.includes(this.#list) && !path.includes(this.#people)) this.#list.hidden = true;
+    });
     this.#list.id = 'slipstream-viewers';
     this.#list.style.cssText = LIST_STYLE;
     this.#list.hidden = true;
@@ -73,9 +81,14 @@ export class StatusStrip {
     else this.#attach();
   }
 
-  /** `connecting`, `connected`, `away` or `over`. */
+  /** `connecting`, `connected`, `away` or `over`; one that was away is `back` for a moment. */
   show(state: string): void {
-    this.#state.textContent = state;
+    clearTimeout(this.#calming);
+    const isBack = this.#isAway && state === 'connected';
+    this.#isAway = state === 'away';
+    const words = this.#isAway ? 'away, trying again' : state;
+    this.#state.textContent = isBack ? 'back' : words;
+    if (isBack) this.#calming = setTimeout(() => this.show(state), BACK_MS);
     const { isOpen } = this.#data;
     const calm = isOpen ? OPEN_COLOUR : CALM_COLOUR;
     this.#element.style.backgroundColor = state === 'away' || state === 'over' ? AWAY_COLOUR : calm;
