@@ -8,6 +8,8 @@ const ERRORS_PAGE = 'docs/errors.md';
 const SETTINGS_PAGE = 'docs/settings.md';
 const DEPENDENCIES_NOTE = 'docs/decisions/0001-dependencies.md';
 
+const TESTS_PAGES = /^docs\/compatibility-\w+\.md$/;
+
 interface Mention {
   name: string;
   path: string;
@@ -71,4 +73,35 @@ export function checkDependencyNote(files: readonly SourceFile[], names: readonl
       const text = `"${name}" is not explained in ${DEPENDENCIES_NOTE}`;
       return { path: 'package.json', line: 1, rule: 'dependency', text };
     });
+}
+
+/** A test that a page names: `89 the first words…`, of a file in test/, or `watch.test`. */
+const NAMED_TEST = /`(?:(\d\d) ([^`]*…[^`]*)|([\w-]+\.test))`/g;
+const TITLE = /\btest\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
+
+/** The words, which an ellipsis may part, stand in the title in this order. */
+function isTitled(title: string, words: string): boolean {
+  let from = 0;
+  for (const part of words.split('…').map((text) => text.trim())) {
+    const found = title.indexOf(part, from);
+    if (found < 0) return false;
+    from = found + part.length;
+  }
+  return true;
+}
+
+/** Tests that the tables of behaviours name are there. */
+export function checkNamedTests(files: readonly SourceFile[]): Complaint[] {
+  const tests = files.filter(({ path }) => path.endsWith('.test.ts'));
+  const titles = (number: string): string[] =>
+    tests.filter(({ path }) => path.startsWith(`test/${number}-`))
+      .flatMap(({ text }) => [...text.matchAll(TITLE)].map((match) => match[2]!.replaceAll('\\', '')));
+  const isThere = ([, number, words, file]: RegExpMatchArray): boolean =>
+    file === undefined
+      ? titles(number!).some((title) => isTitled(title, words!))
+      : tests.some(({ path }) => path.endsWith(`/${file}.ts`));
+  return files.filter(({ path }) => TESTS_PAGES.test(path)).flatMap(({ path, text }) =>
+    [...text.matchAll(NAMED_TEST)].filter((match) => !isThere(match)).map((match) => (
+      { path, line: lineAt(text, match.index), rule: 'tests', text: `there is no test "${match[0].slice(1, -1)}"` }
+    )));
 }

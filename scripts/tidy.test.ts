@@ -105,6 +105,8 @@ const FAULTS: [fact: string, path: string, content: string, complaint: string][]
   ['a code without a row', 'docs/errors.md', '| `APP_LOST` | gone |\n', ''],
   ['a row without a code', 'docs/errors.md', `${SOUND['docs/errors.md']}| \`APP_ODD\` | ? |\n`, '5: errors'],
   ['a row twice', 'docs/errors.md', `${SOUND['docs/errors.md']}| \`APP_LATE\` | ? |\n`, '5: errors'],
+  ['a named test that is none', 'docs/compatibility-old.md', '`route.test`\n`10 nothing of the kind…`\n', '2: tests'],
+  ['a named file of tests that is none', 'docs/compatibility-old.md', '`routes.test`\n', '1: tests'],
   ['settings that are not up to date', 'docs/settings.md', 'settings\nmore\n', '2: settings'],
 ];
 

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { checkDependencyNote, checkErrorsPage, checkSettingsPage } from './docs-rules.ts';
+import { checkDependencyNote, checkErrorsPage, checkNamedTests, checkSettingsPage } from './docs-rules.ts';
 import { checkImports, checkReach } from './import-rules.ts';
 import { PROJECT_ROOT } from './project.ts';
 import { settingsPage } from './settings-page.ts';
@@ -39,6 +39,7 @@ export function tidy(options: TidyOptions): Complaint[] {
     ...checkImports({ files, dependencies }),
     ...checkReach(files.filter(({ path }) => isTypeScript(path) || path.endsWith('.mjs'))),
     ...checkErrorsPage(files),
+    ...checkNamedTests(files),
     ...checkDependencyNote(files, everything),
     ...(options.settingsPage === undefined ? [] : checkSettingsPage(files, options.settingsPage)),
   ];

@@ -84,6 +84,9 @@ test('a folder of iisnode runs as it is: entry, environment, processes and log f
   assert.equal(readFileSync(join(folder, own!), 'utf8'), 'up\r\n');
   const logPage = await get(`${host.url}old/iisnode/`);
   assert.match(logPage.text, new RegExp(`href="/old/iisnode/${own!}"`));
+  const index = await get(`${host.url}old/iisnode/index.html`);
+  assert.match(index.text, /<th>Computer name<th>PID<th>Type<th>Created[^<]*<th>Bytes<th>Link/);
+  assert.ok(index.text.includes(`href="/old/iisnode/${own!}"`), 'the same by its name in the original');
   assert.equal((await get(`${host.url}old/iisnode/${own!}`)).text, 'up\r\n');
   for (const path of ['old/iisnode/../web.config', 'old/iisnode/..%2fweb.config', 'old/iisnode/none.txt']) {
     assert.doesNotMatch((await get(host.url + path)).text, /configuration/, path);

@@ -186,6 +186,37 @@ test('a rename is a change; one of web.config is only where it says something el
   assert.equal((await told(`${host.url}app/app.js`)).env['NODE_ENV'], 'other');
 });
 
+test('a location has settings and variables of one script', async (t) => {
+  const handlers = ['a', 'b'].map((name) => `<add name="${name}" path="${name}.js" verb="*" modules="iisnode"/>`);
+  const host = await hostWith(t, {
+    'two/web.config': `<configuration><system.webServer><handlers>${handlers.join('')}</handlers>
+      <iisnode node_env="both"/></system.webServer><appSettings><add key="COLOUR" value="red"/></appSettings>
+      <location path="b.js"><system.webServer><iisnode node_env="second"/></system.webServer>
+      <appSettings><add key="COLOUR" value="blue"/></appSettings></location></configuration>`,
+    'two/a.js': TELL, 'two/b.js': TELL,
+  });
+  const seen = async (script: string): Promise<(string | undefined)[]> => {
+    const { env } = await told(`${host.url}two/${script}`);
+    return [env['NODE_ENV'], env['COLOUR']];
+  };
+  assert.deepEqual([await seen('a.js'), await seen('b.js')], [['both', 'red'], ['second', 'blue']]);
+});
+
+test('an app whose debuggee is killed is served by an ordinary process', async (t) => {
+  const host = await hostWith(t, folder('app', TELL));
+  const page = `${host.url}app/app.js/debug/`;
+  assert.equal((await get(page)).status, 200);
+  const { pid } = await told(`${host.url}app/app.js`);
+  process.kill(pid, 'SIGKILL');
+  const other = await until('another process', async () => {
+    const { status, text } = await get(`${host.url}app/app.js`);
+    return status === 200 ? (JSON.parse(text) as Told) : undefined;
+  });
+  assert.notEqual(other.pid, pid);
+  assert.equal((await get(`${page}?kill`)).text, 'The debugger for the application is not running.');
+  assert.equal((await told(`${host.url}app/app.js`)).pid, other.pid);
+});
+
 /** True while the kernel tells the process of changes in the folder. */
 function isTold(pid: number, place: string): boolean {
   const inode = statSync(place).ino.toString(16);

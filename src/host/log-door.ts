@@ -79,7 +79,8 @@ async function decideOnLogs(app: App, request: AskedRequest, { logs, reader }: R
   if (verdict.kind === 'refused') return { kind: 'pass' };
   const { key } = verdict;
   if (request.method !== 'GET' && request.method !== 'HEAD') return { kind: 'pass' };
-  const name = request.path.slice(place.length).replace(/\/$/, '');
+  // The original keeps its list in a file of that name.
+  const name = request.path.slice(place.length).replace(/\/$|^index\.html$/, '');
   const fields = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
   const after = /^\?after=(-1|\d{1,15})(?:&key=[\w-]+)?$/.exec(request.query)?.[1];
   if (name === '' && after !== undefined) return tailAnswer(await tailOf(app, logs, Number(after)));
