@@ -46,8 +46,8 @@ export function chromiumPath(): string {
 }
 
 /** Starts a Chromium of those words. Throws when there is none. */
-export async function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath(), args: [...CHROMIUM_WORDS] });
+export async function launchChromium(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath(), args: [...CHROMIUM_WORDS, ...more] });
 }
 
 function splitLocation(location: string): { file: string; line: number } {

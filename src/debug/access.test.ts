@@ -19,6 +19,7 @@ import {
   type Approach,
 } from './access.ts';
 import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
+import { isKnownHost } from './host-names.ts';
 import { PageKeys, KEYS_MAX } from './page-keys.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slip-access-'));
@@ -27,7 +28,8 @@ const grants = new AccessGrants(folder);
 const secret = grants.redeemLink('/shop/', grants.createLink('/shop/', 'step'))!.secret;
 
 function request(isLocal: boolean, fields: Record<string, string | string[]>, certificate?: Buffer): AccessRequest {
-  const values = (name: string): string[] => [fields[name] ?? []].flat();
+  const all: Record<string, string | string[]> = { host: '127.0.0.1:8080', ...fields };
+  const values = (name: string): string[] => [all[name] ?? []].flat();
   return { isLocal, field: (name) => values(name)[0], values, certificate: () => certificate };
 }
 
@@ -82,6 +84,33 @@ for (const [who, isLocal, fields, auth] of PAGES) {
   });
 }
 
+const HOSTS: [string, 'link' | 'none', string[], boolean][] = [
+  ['localhost:8080', 'none', [], true],
+  ['127.0.0.1', 'none', [], true],
+  ['192.0.2.7:8080', 'none', [], true],
+  ['[2001:db8::1]:443', 'none', [], true],
+  // Any site can make its name point here.
+  ['evil.example:8080', 'none', [], false],
+  ['127.0.0.1.evil.example', 'none', [], false],
+  ['0x7f.1', 'none', [], false],
+  ['', 'none', [], false],
+  ['Apps.Example.:443', 'none', ['apps.example'], true],
+  ['192.0.2.7', 'none', ['apps.example'], false],
+  ['evil.example', 'link', [], true],
+  ['evil.example', 'link', ['apps.example'], false],
+  ['apps.example:8443', 'link', ['apps.example'], true],
+  ['[::1]:1', 'link', ['apps.example'], true],
+];
+
+for (const [host, auth, hosts, isKnown] of HOSTS) {
+  test(`the debugger may ${isKnown ? '' : 'not '}be asked for as "${host}": ${auth}, ${hosts.join()}`, () => {
+    assert.equal(isKnownHost(host, { auth, hosts }), isKnown);
+    const rules = { app: '/shop/', auth, grants, signIns: { ...NO_SIGN_INS, hosts } };
+    const verdict = judgePage(request(false, { ...TYPED, ...COOKIE, host }), rules);
+    assert.equal(verdict.kind, isKnown ? 'allowed' : 'refused');
+  });
+}
+
 test('a session is good for its app only', () => {
   const rules = { app: '/blog/', auth: 'link', grants, signIns: NO_SIGN_INS } as const;
   assert.equal(judgePage(request(false, { ...TYPED, ...COOKIE }), rules).kind, 'refused');
@@ -107,6 +136,7 @@ const SIGN_INS: SignIns = {
   userField: 'x-remote-user',
   users: { ann: 'full', bob: 'step', '*': 'observe' },
   certificates: { 'CN=alice': 'step', [fingerprint]: 'full', 'CN=x, CN=y': 'full', 'CN=carol': 'observe' },
+  hosts: [],
 };
 
 const KNOWN: [string, Record<string, string | string[]>, Buffer | undefined, string | null][] = [

@@ -6,6 +6,7 @@
 import { X509Certificate } from 'node:crypto';
 import { DEBUG_ROLES, SESSION_LIFE_MS, type AccessGrants, type DebugRole, type DebugSession } from './access-grants.ts';
 import type { SignIns } from '../wire/sign-ins.ts';
+import { HOST_REASON, isKnownHost } from './host-names.ts';
 
 /** Name of the cookie that holds the secret of a session; its path is the debugger's. */
 export const SESSION_COOKIE = 'slipstream-debug';
@@ -82,8 +83,10 @@ export function approachOf(request: AccessRequest): Approach {
 
 /** Who asks, apart from how. */
 export function judgeVisitor(request: AccessRequest, rules: AccessRules): AccessVerdict {
+  const { auth, signIns } = rules;
+  if (!isKnownHost(request.field('host'), { auth, hosts: signIns.hosts })) return refused(HOST_REASON);
   if (request.isLocal) return allowed({ name: 'local', role: 'full' });
-  if (rules.auth === 'none') return allowed({ name: 'anyone', role: 'full' });
+  if (auth === 'none') return allowed({ name: 'anyone', role: 'full' });
   const shown = request.field(SESSION_FIELD);
   for (const secret of shown === undefined ? cookiesOf(request.field('cookie') ?? '', rules.cookie) : [shown]) {
     const session = rules.grants.findSession(rules.app, secret);

@@ -15,6 +15,7 @@ import {
 import { auditFile, createAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
 import { accessRequestOf } from './asked-access.ts';
 import { answerWith, refusal } from './debug-answer.ts';
+import { HOST_REASON, isKnownHost } from './host-names.ts';
 import { NO_SIGN_INS, type SignIns } from '../wire/sign-ins.ts';
 import { ReaderAccess } from './reader-access.ts';
 
@@ -71,8 +72,10 @@ export class DoorAccess {
 
   /** Null unless script or a frame asks for what only a person who opens a page may have. */
   judgeScripted(app: string, request: AskedRequest): Decision | null {
-    if (approachOf(accessRequestOf(request)) !== 'scripted') return null;
-    return this.#refuse(app, request, 'a link is to be opened as a page');
+    const asked = accessRequestOf(request);
+    const isKnown = isKnownHost(asked.field('host'), { auth: this.#auth, hosts: this.#signIns().hosts });
+    if (!isKnown) return this.#refuse(app, request, HOST_REASON);
+    return approachOf(asked) === 'scripted' ? this.#refuse(app, request, 'a link is to be opened as a page') : null;
   }
 
   /** `?link=<secret>`: signs in and leads to the door without the link. */

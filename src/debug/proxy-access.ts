@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import {
+  approachOf,
   isOwnOrigin,
   judgePage,
   judgeProgram,
@@ -14,6 +15,7 @@ import {
   type AccessVerdict,
   type Visitor,
 } from './access.ts';
+import { HOST_REASON, isKnownHost } from './host-names.ts';
 import { PageKeys } from './page-keys.ts';
 import { readBody, sendError, sendJson, sendWrongMethod } from './poll-answer.ts';
 import { KEY_FIELD, type PageData, type SignedIn } from '../wire/poll-messages.ts';
@@ -82,6 +84,10 @@ export class ProxyAccess {
   /** Lets our page ask across origins; false, and the answer given, for every other page. */
   checkOrigin(request: IncomingMessage, response: ServerResponse): boolean {
     const { origin, host } = request.headers;
+    if (!isKnownHost(host, { auth: this.#rules.auth, hosts: this.#rules.signIns.hosts })) {
+      refuse(response, HOST_REASON);
+      return false;
+    }
     if (!isOwnOrigin(origin, host)) {
       refuse(response, 'the request comes from a page of another origin');
       return false;
@@ -107,6 +113,7 @@ export class ProxyAccess {
 
   /** `POST sign-in`: a key for a program; the visitor when one was given. */
   async signIn(request: IncomingMessage, response: ServerResponse): Promise<Visitor | null> {
+    if (!this.checkOrigin(request, response)) return null;
     if (request.method !== 'POST') {
       sendWrongMethod(response, 'POST');
       return null;
@@ -144,8 +151,10 @@ export class ProxyAccess {
       if (session === null) return { kind: 'refused', reason: 'the session was revoked, or is over' };
       return { kind: 'allowed', visitor: visitorOf(session), session: secret };
     }
-    if (auth === 'none') return { kind: 'allowed', visitor: { name: 'anyone', role: 'full' } };
-    return judgeProgram(this.#requestOf(request), this.#rules);
+    const asked = this.#requestOf(request);
+    // Also where everybody is let in: script on a page acts for itself, not for who looks at the page.
+    if (auth !== 'none' || approachOf(asked) !== 'program') return judgeProgram(asked, this.#rules);
+    return { kind: 'allowed', visitor: { name: 'anyone', role: 'full' } };
   }
 
   #requestOf(request: IncomingMessage): AccessRequest {

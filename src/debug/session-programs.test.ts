@@ -89,6 +89,30 @@ test('a debuggee killed at a breakpoint ends the session, pending commands fail'
   assert.equal(viewer.events('Inspector.detached').length, 1);
 });
 
+test('what a viewer says to the domains of the session itself changes nothing for others', async () => {
+  const { page, exited } = await scene(
+    `const { Worker } = require('node:worker_threads');
+     globalThis.worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
+     setInterval(() => {}, 1000);`,
+  );
+  const [first, second] = [await page(), await page()];
+  await second.call('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+  await second.until(() => second.events('Target.attachedToTarget').length === 2);
+  const { sessionId } = second.events('Target.attachedToTarget')[1];
+  for (const domain of ['NodeWorker', 'NodeRuntime']) {
+    await first.call(`${domain}.enable`, { waitForDebuggerOnStart: false });
+    await first.call(`${domain}.disable`);
+    await first.call(`${domain}.enable`, { waitForDebuggerOnStart: false });
+  }
+  await first.call('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: false });
+  await first.close();
+  const { result } = await second.call('Runtime.evaluate', { expression: '6 * 7' }, sessionId);
+  assert.equal(result.value, 42);
+  assert.equal(second.events('Target.detachedFromTarget').length, 0);
+  await second.send('Runtime.evaluate', { expression: 'process.exit(7)' });
+  assert.deepEqual(await exited, [7, null]);
+});
+
 test('worker threads are targets, armed with the breakpoints of the program', async () => {
   const { page, folder } = await scene(
     `const { Worker } = require('node:worker_threads');

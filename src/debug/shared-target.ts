@@ -192,6 +192,8 @@ export class SharedTarget {
 
   #perform(seat: Seat, method: string, params: Params, answer: (tail: ReplyTail) => void): void {
     const domain = domainOf(method);
+    // The session has these for all: what one viewer turned off would be off for everybody, workers too.
+    if (domain === 'Target' || domain === 'NodeRuntime' || domain === 'NodeWorker') return answer(resultTail({}));
     if (domain === 'Runtime' || domain === 'Debugger') {
       if (this.#performKept(seat, domain, method, params, answer)) return;
     } else if (method === `${domain}.enable` || method === 'NodeTracing.start') {
@@ -199,10 +201,6 @@ export class SharedTarget {
       return;
     } else if (method === `${domain}.disable`) {
       this.#disable(seat, domain, answer);
-      return;
-    }
-    if (domain === 'Target' || domain === 'NodeRuntime' || domain === 'NodeWorker') {
-      answer(resultTail({}));
       return;
     }
     this.#forward(seat, method, params, answer);

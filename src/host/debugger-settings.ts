@@ -34,6 +34,13 @@ export const DEBUGGER_SETTINGS = {
       'Who may debug besides people at this machine: `link`, who signs in with `slipstream debug <app>`; ' +
       '`none`, everybody who reaches the port. A debugger runs any code.',
   },
+  debuggerHosts: {
+    type: 'strings',
+    default: [],
+    text:
+      'Names, without ports, by which debuggers may be asked for besides those of loopback. Empty: any; with ' +
+      '`debuggerAuth: none` only addresses, since every site can make its own name point to this machine.',
+  },
   debuggerUserField: {
     type: 'string',
     default: '',
@@ -122,6 +129,7 @@ export function debuggerRules(
       userField: current().debuggerUserField.toLowerCase(),
       users: current().debuggerUsers as SignIns['users'],
       certificates: current().debuggerCertificates as SignIns['certificates'],
+      hosts: current().debuggerHosts.map((name) => name.toLowerCase()),
     }),
   };
 }

@@ -11,7 +11,9 @@ export interface SignIns {
   users: Readonly<Record<string, SignInRole>>;
   /** By the SHA-256 fingerprint of a certificate that its listener trusts, or its subject: `O=Example, CN=alice`. */
   certificates: Readonly<Record<string, SignInRole>>;
+  /** Names by which a debugger may be asked for, in lower case and without a port; see debug/host-names.ts. */
+  hosts: readonly string[];
 }
 
 /** Nobody. */
-export const NO_SIGN_INS: SignIns = { userField: '', users: {}, certificates: {} };
+export const NO_SIGN_INS: SignIns = { userField: '', users: {}, certificates: {}, hosts: [] };
