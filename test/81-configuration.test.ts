@@ -153,8 +153,11 @@ test('migrate reads a PM2 ecosystem file', async (t) => {
   const folder = folderWith(t, {
     'ecosystem.config.js':
       "module.exports = { apps: [{ name: 'api', script: './api/run.js', args: 'one two', instances: 2,\n" +
-      "env: { COLOUR: 'green' }, cron_restart: '0 0 * * *' }] };",
+      "env: { COLOUR: 'green' }, cron_restart: '0 0 * * *' },\n" +
+      "{ name: 'web', script: 'npm', args: 'start', cwd: './web', env: { COLOUR: 'blue' } }] };",
     'api/run.js': ENV_APP,
+    'web/own.js': ENV_APP,
+    'web/package.json': '{"scripts": {"start": "node own.js --fast"}}',
   });
   const migrated = await runCli(['migrate', folder]);
   assert.equal(migrated.code, 0, migrated.stderr);
@@ -164,6 +167,8 @@ test('migrate reads a PM2 ecosystem file', async (t) => {
   const seen = JSON.parse((await get(`${host.url}api/`)).text) as { colour: string; args: string[] };
   assert.equal(seen.colour, 'green');
   assert.deepEqual(seen.args, ['one', 'two']);
+  const web = JSON.parse((await get(`${host.url}web/`)).text) as { colour: string; args: string[] };
+  assert.deepEqual([web.colour, web.args], ['blue', ['--fast']]);
   assert.match((await runCli(['migrate', folderWith(t, {})])).stderr, /nothing to migrate/);
 });
 

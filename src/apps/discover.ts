@@ -208,7 +208,8 @@ function verdictOn(folder: string, names: readonly string[], named?: string): Ve
   }
   const absent = insideFolder(script?.file ?? content.main ?? '.');
   if (absent === undefined || absent === '.') return { kind: 'none' };
-  const problem = `its package.json names ${JSON.stringify(absent)}, which does not exist`;
+  const hint = /^(?:dist|build|out|\.next|\.output)\//.test(absent) ? '; is it built?' : '';
+  const problem = `its package.json names ${JSON.stringify(absent)}, which does not exist${hint}`;
   return { kind: 'incomplete', program: programOf(absent, script, problem) };
 }
 

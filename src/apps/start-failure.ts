@@ -149,7 +149,7 @@ function read(end: StartEnd, stderr: string): Reading {
         code: 'APP_SPAWN_FAILED',
         // What follows the colon may quote the file.
         sentence: `cannot be started: ${end.reason.split(': ', 1)[0]!}`,
-        reason: `The app cannot be started: ${end.reason}.`,
+        reason: `The app cannot be started: ${end.reason}${end.reason.endsWith('?') ? '' : '.'}`,
       };
     default:
       return unreachable(end);

@@ -21,6 +21,16 @@ test('mapPm2App maps what has a meaning and names what has none', () => {
   assert.match(notes.join('\n'), /PORT.*\n.*cron_restart/);
 });
 
+test('mapPm2App leaves what npm runs to the start script', () => {
+  for (const args of ['start', ['run', 'start']]) {
+    const { folder, settings, notes } = mapPm2App({ script: 'npm', args, cwd: './job' }, 'e.js');
+    assert.deepEqual([folder, settings, notes], ['./job', { recycleOnChange: false, start: 'always' }, []]);
+  }
+  const { settings, notes } = mapPm2App({ name: 'j', script: 'npm', args: 'run work', cwd: './job' }, 'e.js');
+  assert.deepEqual([settings['entry'], notes.length], ['npm', 1]);
+  assert.match(notes[0]!, /^j: npm run work: name the file/);
+});
+
 test('mapPm2App takes cwd for the folder, and needs a script', () => {
   const { folder, settings } = mapPm2App({ script: 'lib/run.js', cwd: '/srv/x', instances: 4 }, 'e.js');
   assert.equal(folder, '/srv/x');

@@ -25,8 +25,8 @@ const IGNORED: Readonly<Record<string, string>> = {
   out_file: 'see logDirectory', error_file: 'see logDirectory', log_file: 'see logDirectory',
   merge_logs: 'a file belongs to one process', combine_logs: 'a file belongs to one process',
   log_date_format: 'see logFormat: time',
-  user: 'apps run as the user of the host', uid: 'apps run as the user of the host',
-  gid: 'apps run as the user of the host',
+  user: 'see user and group, with a host of root', uid: 'see user and group, with a host of root',
+  gid: 'see user and group, with a host of root',
   source_map_support: 'write nodeArgs: [--enable-source-maps]',
   increment_var: 'processes of an app have one environment',
 };
@@ -51,6 +51,14 @@ function processesOf(value: unknown): number | undefined {
   return Number.isInteger(count) && count > 0 ? Math.min(count, 256) : undefined;
 }
 
+/** Runs scripts of package.json. */
+const RUNNER = /^(?:npm|yarn|pnpm)$/;
+
+/** The app is run by its start script, as it is here without being asked. */
+function isStartScript(script: string, args: readonly string[]): boolean {
+  return RUNNER.test(script) && /^(?:run )?start$/.test(args.join(' '));
+}
+
 /** Maps one entry of `apps`. `file` is for messages. @throws HostError CONFIG_INVALID */
 export function mapPm2App(app: Readonly<Record<string, unknown>>, file: string): Pm2Mapping {
   const { script, cwd, env, env_production: production } = app;
@@ -61,13 +69,17 @@ export function mapPm2App(app: Readonly<Record<string, unknown>>, file: string):
   const folder = typeof cwd === 'string' ? cwd : dirname(script);
   const entry = isPlain ? script.replace(`${folder}/`, '') : script.slice(folder === '.' ? 0 : folder.length + 1);
   const name = typeof app['name'] === 'string' ? app['name'] : folder;
-  const settings: Record<string, unknown> = { entry: entry.replace(/^\.\//, '') };
+  const args = listOf(app['args']);
+  const isByScript = isStartScript(script, args);
+  const settings: Record<string, unknown> = isByScript ? {} : { entry: entry.replace(/^\.\//, '') };
   const notes: string[] = [];
   const set = (key: string, value: unknown): void => {
     if (value !== undefined) settings[key] = value;
   };
-  const args = listOf(app['args']);
-  if (args.length > 0) set('args', args);
+  if (args.length > 0 && !isByScript) set('args', args);
+  if (RUNNER.test(script) && !isByScript) {
+    notes.push(`${name}: ${script} ${args.join(' ')}: name the file that it runs in entry, or make it the start`);
+  }
   const flags = [...listOf(app['node_args']), ...listOf(app['interpreter_args'])];
   if (flags.length > 0) set('nodeArgs', flags);
   set('processes', processesOf(app['instances']));
