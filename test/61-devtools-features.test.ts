@@ -158,3 +158,24 @@ test('a setting that was changed right before ?kill is kept', async () => {
   const second = await opened();
   assert.equal(await second.page.evaluate("slipstreamStorage.getItem('told-in-a-hurry')"), '"yes"');
 });
+
+test('the Network panel shows what the program asks elsewhere, where Node is told to say it', async (t) => {
+  const source = `const http = require('http');
+const server = http.createServer((request, response) => {
+  if (request.url.endsWith('price')) return response.end('42');
+  const { port } = server.address();
+  http.get({ port, path: '/shop/price', agent: false }, (answer) => answer.pipe(response));
+}).listen(process.env.PORT);
+`;
+  const settings = 'nodeArgs: [--experimental-network-inspection]\n';
+  const own = await startHost({ files: { 'shop/server.js': source, 'shop/slipstream.yml': settings } });
+  t.after(() => own.stop());
+  const devtools = new DevtoolsPage(await browser.newPage({ viewport: { width: 1360, height: 820 } }));
+  await devtools.open(`${own.url}shop/debug/`);
+  await devtools.showPanel('network');
+  const row = devtools.page.locator('.network-log-grid .data-grid-data-grid-node').filter({ hasText: 'price' });
+  assert.equal((await get(`${own.url}shop/`)).text, '42');
+  await row.filter({ hasText: '200' }).waitFor();
+  assert.deepEqual(devtools.consoleErrors(), []);
+  await devtools.page.close();
+});

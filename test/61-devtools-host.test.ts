@@ -1,8 +1,10 @@
-// A page of the debugger, in real Chromium, whose host is killed and started again: it waits, says so, and goes on
-// where it was.
+// Pages of the debugger, in real Chromium, whose host is killed and started again, or behind a network that cuts: they
+// wait, say what a person has to know and nothing else, and go on where they were.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { DevtoolsPage, launchChromium } from './devtools-page.ts';
 import { startHost } from './host-fixture.ts';
 import { get } from './http-client.ts';
@@ -47,4 +49,50 @@ test('a page whose host is killed says so, and is back at the same stop with the
   assert.equal(await devtools.pausedLine(), RETURN_LINE);
   await devtools.resume();
   assert.equal((await again).text, 'hello you');
+});
+
+test('a page without WebSockets never shows that a network cuts its polls', async (t) => {
+  const host = await startHost({ files: { 'shop/server.js': APP } });
+  t.after(() => host.stop());
+  const open = new Set<Socket>();
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+  const network = createServer((near) => {
+    const far = connect(host.port, '127.0.0.1');
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      open.add(from);
+      from.on('error', () => from.destroy());
+      from.on('close', () => {
+        open.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  }).listen(0, '127.0.0.1');
+  await once(network, 'listening');
+  t.after(() => {
+    network.close();
+    cut();
+  });
+  const browser = await launchChromium();
+  t.after(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
+  // All that the strip ever says about the connection.
+  await page.addInitScript(`{
+    const said = new Set();
+    Object.assign(globalThis, { WebSocket: undefined, said });
+    new MutationObserver(() => {
+      const state = document.querySelector('#slipstream-status')?.firstChild?.textContent;
+      if (typeof state === 'string') said.add(state);
+    }).observe(document, { childList: true, subtree: true, characterData: true });
+  }`);
+  const devtools = new DevtoolsPage(page);
+  await devtools.open(`http://127.0.0.1:${(network.address() as AddressInfo).port}/shop/debug/`);
+  for (let count = 1; count <= 5; count++) {
+    cut();
+    assert.equal(await devtools.evaluate(`globalThis.count = (globalThis.count ?? 0) + 1`), String(count));
+  }
+  const said = await page.evaluate('[...said]');
+  assert.deepEqual(said, ['connecting', 'connected']);
 });

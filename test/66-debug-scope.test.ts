@@ -179,6 +179,15 @@ test('in scope mine a changed file starts the debuggee again, and its requests w
   assert.equal((await see(`${host.url}shop/`)).isDebugged, false);
 });
 
+test('?everyone hands all requests to a debuggee of an app whose scope is mine', async (t) => {
+  const host = await hosted(t, 'debuggerScope: mine\n');
+  const regular = await see(`${host.url}shop/`);
+  assert.equal(await open(host, '?everyone'), '', 'no cookie is needed');
+  const seen = await see(`${host.url}shop/`);
+  assert.deepEqual([seen.isDebugged, seen.pid === regular.pid], [true, false]);
+  assert.equal((await statusOf(host)).debugger?.scope, 'everyone');
+});
+
 test('debuggerStart live attaches to what runs, and starts a debuggee where nothing does', async (t) => {
   const host = await hosted(t, 'debuggerStart: live\n');
   await open(host);
