@@ -202,6 +202,7 @@ test('a session attached to processes that serve outlives its killed host, and s
   const host = await hosted(t, TWO_PROCESSES);
   const pool = await poolOf(host.url);
   assert.equal((await get(`${host.url}shop/debug/?live`)).status, 200);
+  await host.line(/WARN inspector-port-open.*every user of this machine/);
   const { session } = pidsOf(host);
   const { viewer, sessions } = await viewAll(t, `${host.url}shop/debug/`, 2);
   const place = { urlRegex: 'shop/server\\.js$', lineNumber: GREETING_LINE };

@@ -120,8 +120,9 @@ export class StatusStrip {
   }
 
   #render(): void {
-    const { isOpen } = this.#data;
-    const warning = isOpen ? ' · open to everybody (debuggerAuth: none)' : '';
+    const { isOpen, port } = this.#data;
+    const local = port === undefined ? '' : ` · inspector at port ${port}, open to users of that machine`;
+    const warning = isOpen ? ' · open to everybody (debuggerAuth: none)' : local;
     const { app = '', pid = 0 } = this.#opened ?? {};
     const scope = this.#seen === null ? '' : ` · ${this.#seen.scope === 'mine' ? 'own requests' : 'all requests'}`;
     this.#program.textContent = ` · ${app} [${pid}]${scope} · ${this.#role()}${warning}`;

@@ -282,6 +282,10 @@ export class AppSession {
 
   #letItOutliveUs({ start: { breakAtStart, scope, live }, inspector }: Run): void {
     if (inspector === null) return;
+    if (inspector.kind === 'port') {
+      const reason = 'every user of this machine reaches the inspector until the session ends';
+      this.#log.warn('inspector-port-open', { port: inspector.port, reason });
+    }
     const terms = { inspector, breakAtStart, scope, secret: this.#secret, ...(live === undefined ? {} : { live }) };
     this.#options.host.sessionStarted(this.#app, terms);
   }

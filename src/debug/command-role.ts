@@ -100,7 +100,12 @@ export function auditedText(method: string, params: Record<string, unknown>): st
       return textOf(params['scriptSource']);
     case 'Debugger.setBreakpoint':
     case 'Debugger.setBreakpointByUrl':
+    case 'Debugger.setBreakpointOnFunctionCall':
+    case 'Debugger.setInstrumentationBreakpoint':
     case 'Debugger.removeBreakpoint':
+    case 'Debugger.setBreakpointsActive':
+    case 'Debugger.setPauseOnExceptions':
+    case 'Debugger.continueToLocation':
     case 'Debugger.setVariableValue':
     case 'Debugger.setReturnValue':
     case 'Debugger.restartFrame':
@@ -111,6 +116,7 @@ export function auditedText(method: string, params: Record<string, unknown>): st
     case 'Debugger.stepOver':
     case 'Debugger.terminateOnResume':
     case 'HeapProfiler.takeHeapSnapshot':
+    case 'Runtime.addBinding':
     case 'Runtime.runScript':
     case 'Runtime.terminateExecution':
       return JSON.stringify(params);

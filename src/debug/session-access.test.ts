@@ -105,6 +105,11 @@ test('a viewer with a lesser role looks and runs nothing, and commands are audit
   assert.doesNotMatch(audit, /process\.exit/);
 });
 
+test('the page is told of a port that other users of the machine reach', async () => {
+  const { origin, port } = await withLoop();
+  assert.equal((await dataOf(origin)).port, port);
+});
+
 test('settings are kept in the file of the app and come with the page', async () => {
   const { origin, folder } = await withLoop();
   const headers = await keyOf(origin);

@@ -263,11 +263,13 @@ class Session implements SessionProxy {
       return sendError(response, 403, { code: 'DEBUGGER_FORBIDDEN', message: verdict.reason });
     }
     const { visitor } = verdict;
+    const { inspector } = this.#options;
     const html = withPageData(await this.#options.uiFiles.page(), {
       key: this.#access.keys.issue(visitor),
       role: visitor.role,
       settings: await this.#settings.all(),
       isOpen: this.#options.auth === 'none',
+      ...(inspector.kind === 'port' ? { port: inspector.port } : {}),
     });
     const policy = uiPolicy(request.headers.host);
     response.setHeader('Content-Security-Policy', `${policy}; frame-ancestors 'none'; ${PAGE_SANDBOX}`);

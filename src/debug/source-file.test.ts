@@ -51,6 +51,25 @@ test('sources of a map within the script can be read', async () => {
   assert.equal(String(await files.read(url('lib/b.ts'))), 'b');
 });
 
+test('a map names sources only: no keys, no configuration, nothing that would be fetched', async () => {
+  const hidden = ['secret.txt', '.env', 'config.json', 'id_rsa', 'app.pem'];
+  const sources = [...hidden, '../../../../../../etc/passwd', 'http://127.0.0.1:1/x.js', '//127.0.0.1/x.js', 'app.ts'];
+  const files = Object.fromEntries(hidden.map((name) => [`src/${name}`, 'secret']));
+  const map = JSON.stringify({ sources, sourceRoot: '' });
+  const inline = `data:application/json,${encodeURIComponent(map)}`;
+  const url = tree({ ...files, 'src/app.js': 'js', 'src/app.ts': 'ts', 'src/app.js.map': map });
+  for (const sourceMapURL of ['app.js.map', inline]) {
+    const readable = createSourceFiles(() => [{ url: url('src/app.js'), sourceMapURL }]);
+    await readable.read(url('src/app.js.map'));
+    assert.equal(String(await readable.read(url('src/app.ts'))), 'ts');
+    for (const name of hidden) assert.equal(await readable.read(url(`src/${name}`)), null, name);
+    const tricks = ['file:///etc/passwd', `${url('src/app.js')}/../secret.txt`, `${url('src')}/%2e%2e/src/secret.txt`];
+    tricks.push('http://127.0.0.1:1/x.js', 'file://127.0.0.1/x.js', 'data:text/plain,x', '\0');
+    tricks.push('file:///proc/self/environ', '/etc/passwd', '');
+    for (const name of tricks) assert.equal(await readable.read(name), null, name);
+  }
+});
+
 test('index maps name the sources of their sections', async () => {
   const map = JSON.stringify({ sections: [{ map: { sources: ['a.ts'] } }, { map: { sections: [] } }, null] });
   const url = tree({ 'app.js': '', 'app.js.map': map, 'a.ts': 'a' });
@@ -66,6 +85,9 @@ test('a script cannot call any file its map', () => {
   assert.equal(mapUrlOf({ url, sourceMapURL: 'file:///etc/passwd' }), null);
   assert.equal(mapUrlOf({ url, sourceMapURL: 'http://x/app.js.map' }), null);
   assert.equal(mapUrlOf({ url, sourceMapURL: 'data:application/json,{}' }), null);
+  assert.equal(mapUrlOf({ url, sourceMapURL: '../../home/me/.docker/config.json' }), null);
+  assert.equal(mapUrlOf({ url, sourceMapURL: 'maps/%2e%2e/../../../etc/app.json' }), null);
+  assert.equal(mapUrlOf({ url, sourceMapURL: '../maps/app.js.map' }), 'file:///maps/app.js.map');
   assert.equal(mapUrlOf({ url: 'node:fs', sourceMapURL: '/app.js.map' }), null);
   assert.equal(mapUrlOf({ url, sourceMapURL: 'http://[' }), null);
 });

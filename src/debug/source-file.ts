@@ -1,5 +1,7 @@
 // Files that DevTools may read through the session proxy: scripts that V8 announced, the source maps that
-// these scripts name, and the sources that those maps name. Nothing else, and nothing large.
+// these scripts name, and the sources that those maps name. Nothing else, and nothing large. Scripts and maps name
+// what they like, so a map is called .map, or is beside its script, and a source has the name of one; nothing is
+// fetched from anywhere.
 
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
@@ -66,11 +68,22 @@ function classify(url: string, scripts: Iterable<AnnouncedScript>): 'script' | '
   return null;
 }
 
+/** Names of files that programs are written in, and pages that hold them: no keys, no tables, no configuration. */
+const SOURCE_NAME = new RegExp(
+  '\\.(?:[cm]?[jt]sx?|coffee|litcoffee|vue|svelte|astro|marko|mdx?|html?|css|s[ac]ss|less|styl|elm|resi?|mli?|purs|' +
+    'dart|kt|scala|clj[cs]?|rs|go|cc?|cpp|hh?|hpp|py|rb|as|wat|imba|civet|ls|gql|graphql|pug|ejs|hbs)$',
+  'i',
+);
+
 /** Where the map of a script is when it is a file that looks like a map, else null. */
 export function mapUrlOf({ url, sourceMapURL }: AnnouncedScript): string | null {
   if (!url.startsWith('file://') || sourceMapURL.startsWith('data:')) return null;
   const resolved = resolveUrl(sourceMapURL, url);
-  return resolved !== null && /\.(?:map|json)$/i.test(new URL(resolved).pathname) ? resolved : null;
+  if (resolved === null) return null;
+  const { pathname } = new URL(resolved);
+  if (/\.map$/i.test(pathname)) return resolved;
+  const folder = new URL('.', url).pathname;
+  return /\.json$/i.test(pathname) && pathname.startsWith(folder) ? resolved : null;
 }
 
 function resolveUrl(relative: string, base: string): string | null {
@@ -127,7 +140,7 @@ function sourcesOfMap(map: Record<string, unknown>, mapUrl: string): string[] {
   for (const source of Array.isArray(sources) ? (sources as unknown[]) : []) {
     if (typeof source !== 'string') continue;
     const url = resolveUrl(root + source, mapUrl) ?? resolveUrl(source, mapUrl);
-    if (url !== null) found.push(url);
+    if (url !== null && SOURCE_NAME.test(new URL(url).pathname)) found.push(url);
   }
   for (const section of Array.isArray(sections) ? (sections as { map?: unknown }[]) : []) {
     if (typeof section?.map !== 'object' || section.map === null) continue;

@@ -59,6 +59,8 @@ export interface PageData {
   settings: Record<string, string>;
   /** Everybody is let in: the page says so. */
   isOpen: boolean;
+  /** Of the inspector on 127.0.0.1, which every user of the machine reaches; absent where it has no port. */
+  port?: number;
 }
 
 /** A program on this machine sends `{}`; others a one-time link, or the session that one became. */
