@@ -3,11 +3,14 @@
 
 import { after, before, test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { KEY_FIELD } from '../src/wire/poll-messages.ts';
 import { launchChromium } from './devtools-page.ts';
 import { startHost, type RunningHost } from './host-fixture.ts';
 import { get } from './http-client.ts';
+import { PollViewer } from './poll-viewer.ts';
 
 const APP = `require('http').createServer((request, response) => {
   response.setHeader('Content-Type', 'text/html');
@@ -93,4 +96,29 @@ test('debuggerHosts names the places at which a debugger may be asked for', asyn
   };
   const statuses = ['apps.example:8080', 'localhost', 'evil.example', '192.0.2.9'].map((name) => asked(name));
   assert.deepEqual(await Promise.all(statuses), [200, 200, 403, 403]);
+});
+
+test('the audit log tells who did what, with secrets masked', async (t) => {
+  const host = await hosted(t, "debuggerAuditMask: ['secret-\\w+']\n");
+  const viewer = new PollViewer(`${host.url}shop/debug/`);
+  await viewer.open();
+  await viewer.send('Runtime.evaluate', { expression: "'secret-abc' + 1" });
+  const { breakpointId } = await viewer.send('Debugger.setBreakpointByUrl', {
+    urlRegex: 'server\\.js$', lineNumber: 1, condition: "key === 'secret-def'",
+  });
+  await viewer.send('Debugger.removeBreakpoint', { breakpointId });
+  await viewer.close();
+  await get(`${host.url}shop/debug/?kill`);
+  const file = join(host.home, 'debugger', 'audit.jsonl');
+  const rows = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const lines = rows.map((line) => JSON.parse(line) as Record<string, string>);
+  assert.deepEqual(lines.map(({ event, who, method = '' }) => `${event} ${who} ${method}`.trim()), [
+    'opened local', 'signed-in local', 'attached local', 'command local Runtime.evaluate',
+    'command local Debugger.setBreakpointByUrl', 'command local Debugger.removeBreakpoint',
+    'left local', 'killed local',
+  ]);
+  assert.equal(lines[3]!['text'], "'***' + 1");
+  assert.match(lines[4]!['text']!, /key === '\*\*\*'/);
+  assert.equal(lines[2]!['from'], '127.0.0.1');
+  assert.equal(statSync(file).mode & 0o077, 0);
 });

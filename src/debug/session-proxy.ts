@@ -294,6 +294,7 @@ class Session implements SessionProxy {
       if (visitor !== null) await this.#handleKeyed(rest, visitor, query, request, response);
     } else if (this.#access.checkOrigin(request, response)) {
       this.#welcome.check(viewerIn(rest));
+      if (!this.#welcome.mayAsk(viewerIn(rest))) return sendError(response, 429, invalid('it asks too often'));
       this.#transport.handle(rest, query, request, response);
     }
   }
