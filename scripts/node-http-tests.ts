@@ -3,7 +3,7 @@
 // fails when a test that plain node passes fails there and docs/compatibility.md does not name it.
 //   node dist/scripts/node-http-tests.js <node source>/test [part of a name…] [--node PATH] [--jobs N] [--json FILE]
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,9 +86,12 @@ async function startHost(place: string): Promise<{ home: string; stop(): Promise
   const root = join(place, 'root');
   mkdirSync(root);
   const main = fileURLToPath(new URL('src/cli/main.js', BUILT));
+  const env = { ...process.env, SLIPSTREAM_HOME: home };
+  // Some tests of http have an https server beside it, which joins, too.
+  execFileSync(process.execPath, [main, 'tls', 'dev'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const words = [main, 'serve', root, '--listen', 'http://127.0.0.1:0'];
   const child = spawn(process.execPath, words, {
-    env: { ...process.env, SLIPSTREAM_HOME: home },
+    env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

@@ -158,6 +158,10 @@ test('each form of listen on a TCP port joins, and says its address as node does
     assert.match(row?.prefix ?? '', new RegExp(`:${number}/$`));
     assert.equal(row?.requests, 1);
   }
+  // The host listens in both families: who wants one alone listens by itself.
+  const ownWords = ['{"port":0,"host":"::","ipv6Only":true}'];
+  const [, , alone] = await run(t, host, SAYS_PID, ownWords).line(/listens on (\S+) (\d+)/);
+  await assert.rejects(get(`http://127.0.0.1:${alone}/`), { code: 'ECONNREFUSED' });
   assert.match((await runCli(['status'], host.home)).stdout, /JOINED +PID +PROGRAM/);
   assert.match((await get(host.url)).text, /Joined programs/);
 });

@@ -22,6 +22,12 @@ type Bind = (
 ) => void;
 
 const PREFIX = /^https?:\/\//i;
+/** Node's flag for a server of one family alone. The host's listeners take both: such a server is node's own. */
+const IPV6_ONLY = 1;
+
+function isIpv6Only(options: unknown): boolean {
+  return (options as { ipv6Only?: unknown } | null | undefined)?.ipv6Only === true;
+}
 
 /** `listen('http://*:8080/foo/')`: the prefix, else null. */
 export function prefixOf(args: readonly unknown[]): string | null {
@@ -45,7 +51,7 @@ class JoinListen {
 
   /** Arguments with which node binds in this worker and not in its primary. */
   ownArguments(args: unknown[]): unknown[] {
-    const plan = this.#isWorker ? planListen(args) : null;
+    const plan = this.#isWorker && !isIpv6Only(args[0]) ? planListen(args) : null;
     if (plan === null) return args;
     const { port, host, backlog, signal, callback } = plan;
     const options = { port, exclusive: true, ...(host && { host }), ...(backlog && { backlog }) };
@@ -113,7 +119,7 @@ export function patchJoin(join: HostJoin): void {
     return nodeListen.apply(this, listens.ownArguments(args));
   };
   prototype._listen2 = function bind(address, port, family, backlog, fd, flags) {
-    const isTcp = typeof port === 'number' && (family === 4 || family === 6);
+    const isTcp = typeof port === 'number' && (family === 4 || family === 6) && ((flags ?? 0) & IPV6_ONLY) === 0;
     const isOurs = this._handle === null && isTcp && typeof fd !== 'number' && isHttpServer(this);
     if (isOurs && listens.bind(this, address, port, backlog)) return;
     nodeBind.call(this, address, port, family, backlog, fd, flags);

@@ -46,6 +46,7 @@ function socketOf(error?: string): TlsSocket {
 test('a socket says of TLS what node says', () => {
   const good = socketOf('');
   assert.equal(good.authorized, true);
+  assert.equal((good as { _secureEstablished?: boolean })._secureEstablished, true);
   assert.equal(good.authorizationError, null);
   assert.equal(good.servername, 'shop.test');
   assert.equal(good.alpnProtocol, 'h2');

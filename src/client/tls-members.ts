@@ -72,6 +72,8 @@ function peerCertificate(client: ClientCertificate | undefined, isDetailed: bool
 export function addTlsMembers(socket: object, tls: TlsOrigin): void {
   const { client } = tls;
   Object.assign(socket, {
+    // Programs of old look at this one to tell https.
+    _secureEstablished: true,
     authorized: client?.error === '',
     authorizationError: client === undefined || client.error === '' ? null : client.error,
     servername: tls.servername === '' ? false : tls.servername,
