@@ -75,8 +75,8 @@ export function checkDependencyNote(files: readonly SourceFile[], names: readonl
     });
 }
 
-/** A test that a page names: `89 the first words…`, of a file in test/, or `watch.test`. */
-const NAMED_TEST = /`(?:(\d\d) ([^`]*…[^`]*)|([\w-]+\.test))`/g;
+/** A test that a page names: `89 the first words…` of a file in test/, `watch.test`, `watch.test the first words…`. */
+const NAMED_TEST = /`(?:(\d\d) ([^`]*…[^`]*)|([\w-]+\.test)(?: ([^`]*…[^`]*))?)`/g;
 const TITLE = /\btest\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
 
 /** The words, which an ellipsis may part, stand in the title in this order. */
@@ -93,13 +93,17 @@ function isTitled(title: string, words: string): boolean {
 /** Tests that the tables of behaviours name are there. */
 export function checkNamedTests(files: readonly SourceFile[]): Complaint[] {
   const tests = files.filter(({ path }) => path.endsWith('.test.ts'));
-  const titles = (number: string): string[] =>
-    tests.filter(({ path }) => path.startsWith(`test/${number}-`))
+  const titles = (of: (path: string) => boolean): string[] =>
+    tests.filter(({ path }) => of(path))
       .flatMap(({ text }) => [...text.matchAll(TITLE)].map((match) => match[2]!.replaceAll('\\', '')));
-  const isThere = ([, number, words, file]: RegExpMatchArray): boolean =>
-    file === undefined
-      ? titles(number!).some((title) => isTitled(title, words!))
-      : tests.some(({ path }) => path.endsWith(`/${file}.ts`));
+  const isThere = ([, number, words, file, wordsOfFile]: RegExpMatchArray): boolean => {
+    const isOfFile = (path: string): boolean =>
+      file === undefined ? path.startsWith(`test/${number}-`) : path.endsWith(`/${file}.ts`);
+    const said = words ?? wordsOfFile;
+    return said === undefined
+      ? tests.some(({ path }) => isOfFile(path))
+      : titles(isOfFile).some((title) => isTitled(title, said));
+  };
   return files.filter(({ path }) => TESTS_PAGES.test(path)).flatMap(({ path, text }) =>
     [...text.matchAll(NAMED_TEST)].filter((match) => !isThere(match)).map((match) => (
       { path, line: lineAt(text, match.index), rule: 'tests', text: `there is no test "${match[0].slice(1, -1)}"` }

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { output, scene, withLoop, type Page } from './session-proxy.test.support.ts';
+import { output, scene, withLoop, type Json, type Page } from './session-proxy.test.support.ts';
 
 async function objectOf(page: Page, expression: string, objectGroup: string): Promise<string> {
   const { result } = await page.call('Runtime.evaluate', { expression, objectGroup });
@@ -165,4 +165,32 @@ test('a frame takes hovers, new values and a fresh start, and the program contin
   const printed = output(child);
   await viewer.call('Debugger.resume');
   assert.equal(await printed, 'AA\n');
+});
+
+test('ignored files and the depth of asynchronous stacks stay for whoever comes later', async () => {
+  const { page, url, child, folder } = await scene(`process.stdin.on('data', () => outer());
+function outer() {
+  return inner(require('./ignored.cjs'));
+}
+async function inner({ skip }) {
+  await null;
+  skip();
+  return 'behind';
+}
+`);
+  writeFileSync(join(folder, 'ignored.cjs'), 'exports.skip = () => {\n  return 1;\n};\n');
+  const first = await page();
+  await first.call('Debugger.setBlackboxPatterns', { patterns: ['/ignored\\.cjs$'] });
+  await first.call('Debugger.setAsyncCallStackDepth', { maxDepth: 8 });
+  await first.close();
+  const second = await page();
+  await second.call('Debugger.setBreakpointByUrl', { url, lineNumber: 6 });
+  child.stdin!.write('go');
+  const pause = await second.event('Debugger.paused');
+  const names = pause.asyncStackTrace.callFrames.map((frame: Json) => frame.functionName);
+  assert.ok(names.includes('outer'), names.join());
+  const from = second.messages.length;
+  await second.call('Debugger.stepInto');
+  const next = await second.event('Debugger.paused', from);
+  assert.deepEqual([next.callFrames[0].functionName, next.callFrames[0].location.lineNumber], ['inner', 7]);
 });
