@@ -126,7 +126,8 @@ const child = spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); s
 require('http').createServer((request, response) => response.end([process.pid, child.pid].join()))
   .listen(process.env.PORT);
 `;
-  for (const signals of [['SIGTERM'], ['SIGINT', 'SIGINT'], ['SIGHUP'], ['SIGKILL']] as const) {
+  const ways = [['SIGTERM'], ['SIGINT', 'SIGINT'], ['SIGHUP'], ['SIGKILL']] as const;
+  await Promise.all(ways.map(async (signals) => {
     const host = await hostFor(t, { files: { 'shop/server.js': program } });
     const pids = (await get(`${host.url}shop/`)).text.split(',').map(Number);
     assert.deepEqual(pids.map(isAlive), [true, true]);
@@ -134,7 +135,7 @@ require('http').createServer((request, response) => response.end([process.pid, c
     await host.exited;
     await until(`the end of all by ${signals[0]}`, () => (pids.some(isAlive) ? undefined : true), 35_000);
     await until('and of the rest', () => (host.processes().length > 0 ? undefined : true), 35_000);
-  }
+  }));
 });
 
 test('a change in a package of the workspace that an app uses gets it new processes', async (t) => {
