@@ -46,8 +46,8 @@ test('commandOf opens no port for an inspector that has a socket', () => {
 test('commandOf gives the environment of the host, its script and its settings, in this order', () => {
   assert.deepEqual(commandOf(OPTIONS).env, {
     A: '3', B: '2', HOME: '/root', PORT: '8080', SLIPSTREAM_FRONTS: '/run/front.sock',
-    SLIPSTREAM_KEY: 'secret', SLIPSTREAM_GRACE_MS: '2000', SLIPSTREAM_BASE_PATH: '/shop',
-    SLIPSTREAM_APP: 'shop',
+    SLIPSTREAM_KEY: 'secret', SLIPSTREAM_GRACE_MS: '2000', SLIPSTREAM_INSPECTED_GRACE_MS: '30000',
+    SLIPSTREAM_BASE_PATH: '/shop', SLIPSTREAM_APP: 'shop',
   });
   const root = commandOf({ ...OPTIONS, app: { ...APP, path: '/' } });
   assert.equal(root.env['SLIPSTREAM_BASE_PATH'], '');
