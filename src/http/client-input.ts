@@ -16,6 +16,11 @@ export class ClientInput {
   /** The buffer is that of all clients: see shared-reads.ts. */
   #isShared = false;
 
+  /** The unread bytes are there until the call of the socket returns: see shared-reads.ts. */
+  get isShared(): boolean {
+    return this.#isShared;
+  }
+
   get length(): number {
     return this.end - this.start;
   }

@@ -111,8 +111,8 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
     }
     this.#deadlines.restartBody();
     this.#input.append(buffer, length, isShared);
-    // Pieces of a head are never kept, pieces of all else are.
-    if (this.#reading !== 'head') this.#input.own();
+    // Pieces of a head are never kept, and of a body the channel takes copies; pieces of all else are.
+    if (this.#reading !== 'head' && this.#reading !== 'body') this.#input.own();
     this.#advance();
     this.#input.own();
   }
@@ -264,7 +264,7 @@ export class Connection implements ExchangeClient, SocketOwner, Ticked, TurnMemb
 
   /** From the body: a piece of payload. */
   bodyData(slice: Buffer): void {
-    if (this.#reading === 'body') this.#exchange.bodyData(slice);
+    if (this.#reading === 'body') this.#exchange.bodyData(slice, this.#input.isShared);
   }
 
   // --- from the exchange

@@ -132,9 +132,9 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     this.#kept.close();
   }
 
-  /** A piece of the request body. */
-  bodyData(slice: Buffer): void {
-    this.#channel!.data(slice);
+  /** A piece of the request body. `isShared`: see shared-reads.ts. */
+  bodyData(slice: Buffer, isShared = false): void {
+    this.#channel!.data(slice, isShared);
   }
 
   bodyEnded(trailers: string[]): void {

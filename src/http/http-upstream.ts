@@ -95,9 +95,10 @@ class HttpChannel implements UpstreamChannel, ConnectionUser {
     this.#restartDeadline();
   }
 
-  data(slice: Buffer): void {
+  data(piece: Buffer, isShared = false): void {
     const socket = this.#connection?.socket;
-    if (socket === undefined || slice.length === 0) return;
+    if (socket === undefined || piece.length === 0) return;
+    const slice = isShared ? Buffer.from(piece) : piece;
     if (this.#state === 'busy' && this.#isChunked) {
       socket.cork();
       socket.write(chunkHead(slice.length), 'latin1');

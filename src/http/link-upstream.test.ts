@@ -98,6 +98,23 @@ test('only the first request of a channel says where the client is', () => {
   assert.deepEqual(requests.map(({ origin }) => origin), [ORIGIN, undefined]);
 });
 
+test('a channel has copies of bytes that are shared, sent or waiting', () => {
+  const { sent, open, frame } = makeLink();
+  const { channel } = open();
+  channel.request(REQUEST, ORIGIN);
+  channel.data(Buffer.alloc(CREDIT_WINDOW_BYTES - 10, 'a'));
+  const shared = Buffer.alloc(100);
+  for (const letter of ['b', 'c']) {
+    channel.data(shared.fill(letter), true);
+    shared.fill(0);
+  }
+  const before = Buffer.concat(sent().filter(({ type }) => type === LINK.DATA).map(({ payload }) => payload));
+  assert.equal(before.toString('latin1', CREDIT_WINDOW_BYTES - 12), 'aabbbbbbbbbb');
+  frame(LINK.CREDIT, channel, number(1000));
+  const behind = Buffer.concat(sent().map(({ payload }) => payload));
+  assert.equal(behind.toString('latin1'), 'b'.repeat(90) + 'c'.repeat(100));
+});
+
 test('a body stops at the end of the credit and goes on with more', () => {
   const { sent, open, frame } = makeLink();
   const { channel, owner } = open();

@@ -108,11 +108,11 @@ export class Channel {
     encodeRequest(this.link.writer, this.id, { ...request, origin });
   }
 
-  /** Sends body bytes, or keeps them until there is credit. The slice is the channel's from now on. */
-  data(slice: Buffer): void {
+  /** Sends body bytes, or keeps them until there is credit. The slice is the channel's from now on, or shared. */
+  data(slice: Buffer, isShared = false): void {
     if (this.#state !== 'busy' && this.#state !== 'tunnel') return;
-    if (this.#waiting.length > 0) this.#wait(slice);
-    else this.#send(slice);
+    if (this.#waiting.length > 0) this.#wait(slice, isShared);
+    else this.#send(slice, isShared);
   }
 
   /** Ends the body, behind what waits. */
@@ -209,17 +209,19 @@ export class Channel {
     this.#owner.channelLost();
   }
 
-  #wait(slice: Buffer): void {
-    if (this.#waiting === NOTHING) this.#waiting = [slice];
-    else this.#waiting.push(slice);
+  #wait(slice: Buffer, isShared: boolean): void {
+    const owned = isShared ? Buffer.from(slice) : slice;
+    if (this.#waiting === NOTHING) this.#waiting = [owned];
+    else this.#waiting.push(owned);
   }
 
-  #send(slice: Buffer): void {
+  #send(slice: Buffer, isShared: boolean): void {
     const bytes = Math.min(slice.length, this.#credit);
     const piece = bytes < slice.length ? slice.subarray(0, bytes) : slice;
-    if (bytes > 0) this.link.writer.stream(LINK.DATA, this.id, piece);
+    if (bytes > 0 && isShared) this.link.writer.streamCopy(LINK.DATA, this.id, piece);
+    else if (bytes > 0) this.link.writer.stream(LINK.DATA, this.id, piece);
     this.#credit -= bytes;
-    if (bytes < slice.length) this.#wait(slice.subarray(bytes));
+    if (bytes < slice.length) this.#wait(slice.subarray(bytes), isShared);
   }
 
   #leave(): void {

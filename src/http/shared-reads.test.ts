@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { test } from 'node:test';
+import * as tls from 'node:tls';
+import { made } from '../../test/made-certificates.ts';
 import { withFront } from './front.test.support.ts';
 import { onBytes } from './shared-reads.ts';
 
@@ -45,6 +47,36 @@ test('reads of accepted sockets are shared in this version of node, and their en
     assert.equal(text, 'abcdef');
     assert.ok(socket.writable, 'a half-closed client still gets its answer');
   });
+});
+
+test('reads of TLS sockets are shared in this version of node, as those of plain ones', async () => {
+  const { cert, key } = made('localhost');
+  const server = tls.createServer({ cert, key, allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  let bytes = 0;
+  const secured = new Promise<tls.TLSSocket>((resolve) => {
+    server.on('secureConnection', (socket) => {
+      const isShared = onBytes(socket, (buffer, length, shared) => {
+        assert.equal(shared, true);
+        assert.ok(buffer.subarray(0, length).every((byte) => byte === 0x61));
+        bytes += length;
+      });
+      assert.equal(isShared, true);
+      resolve(socket);
+    });
+  });
+  const client = tls.connect({ port: (server.address() as net.AddressInfo).port, rejectUnauthorized: false });
+  try {
+    client.end('a'.repeat(300_000));
+    const socket = await secured;
+    await once(socket, 'end');
+    assert.equal(bytes, 300_000);
+    socket.destroy();
+  } finally {
+    client.destroy();
+    server.close();
+  }
 });
 
 test('a paused socket whose reads are shared gets nothing until it is resumed', async () => {

@@ -4,6 +4,7 @@
 // or the socket has been read from, its bytes come as `data` events.
 
 import * as net from 'node:net';
+import * as tls from 'node:tls';
 
 const SHARED_BYTES = 65_536;
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
@@ -44,12 +45,13 @@ interface OpenSocket {
   members: Record<symbol, unknown>;
 }
 
-/** Null: it is no plain socket, or somebody has read from it. */
+/** Null: it is no socket of node's own, or somebody has read from it. */
 function openSocket(socket: net.Socket): OpenSocket | null {
   const { _handle: handle } = socket as unknown as { _handle?: Handle };
   const isFresh = socket.readableFlowing === null && socket.readableLength === 0;
-  const isPlain = Object.getPrototypeOf(socket) === net.Socket.prototype;
-  if (!isFresh || !isPlain || typeof handle?.useUserBuffer !== 'function') return null;
+  const prototype = Object.getPrototypeOf(socket) as unknown;
+  const isOfNode = prototype === net.Socket.prototype || prototype === tls.TLSSocket.prototype;
+  if (!isFresh || !isOfNode || typeof handle?.useUserBuffer !== 'function') return null;
   const members = socket as unknown as Record<symbol, unknown>;
   return { handle: handle as OpenSocket['handle'], members };
 }

@@ -16,7 +16,7 @@ export interface UpstreamChannel {
   readonly state: ChannelState;
   readonly isFull: boolean;
   request(request: LinkRequest, origin: Origin): void;
-  data(slice: Buffer): void;
+  data(slice: Buffer, isShared?: boolean): void;
   end(trailers?: readonly string[]): void;
   consumed(bytes: number): void;
   upgrade(): void;

@@ -222,6 +222,24 @@ test('FrameWriter makes one frame of what is streamed on a channel in a turn', (
   assert.equal(seen[0]?.text, `head ${large.toString()} small ${large.toString()}`);
 });
 
+test('FrameWriter copies what is not its own, more than its batch holds', () => {
+  const sink = new CollectingSink();
+  // As a socket that took only part of what it was given.
+  const writer = new FrameWriter(Object.assign(sink, { writableLength: 1 }));
+  const sizes = [5, 60_000, 65_536, 65_537, 200_000, 1];
+  const shared = Buffer.alloc(200_000);
+  for (const [index, size] of sizes.entries()) {
+    writer.streamCopy(1, 1, shared.fill(65 + index).subarray(0, size));
+    shared.fill(0);
+  }
+  writer.flush();
+  const { reader, seen } = collectingReader();
+  reader.push(sink.all());
+  const sent = sizes.map((size, index) => String.fromCharCode(65 + index).repeat(size)).join('');
+  assert.equal(seen.map(({ text }) => text).join('') === sent, true);
+  assert.ok(seen.every(({ type, channel }) => type === 1 && channel === 1));
+});
+
 test('FrameWriter streams no frame that is longer than the limit', () => {
   const sink = new CollectingSink();
   const writer = new FrameWriter(sink);

@@ -153,9 +153,11 @@ export interface FrameSink {
 /** Called when bytes have left the process, or with why they cannot. */
 export type WrittenCallback = (error?: Error | null) => void;
 
-const BATCH_BYTES = 65_536;
+const BATCH_BYTES = 131_072;
 /** A payload from this size on goes out as a buffer of its own instead of being copied. */
 const COPY_BYTES_MAX = 4096;
+/** At a time, of `streamCopy`. */
+const COPIED_BYTES_MAX = 65_536;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -241,6 +243,19 @@ export class FrameWriter {
     }
   }
 
+  /** As `stream`, of bytes that are the writer's during the call only. */
+  streamCopy(type: number, channel: number, bytes: Buffer): void {
+    if (bytes.length > COPIED_BYTES_MAX) {
+      this.stream(type, channel, Buffer.from(bytes));
+      return;
+    }
+    const at = this.#grow(type, channel, bytes.length)
+      ? this.#reserve(bytes.length)
+      : this.#head(type, channel, bytes.length);
+    this.#batch.set(bytes, at);
+    this.#batchEnd = at + bytes.length;
+  }
+
   /** Adds that many bytes to the last frame, if that is of this type, on this channel and here. */
   #grow(type: number, channel: number, bytes: number): boolean {
     if (!this.#isLast(type, channel)) return false;
@@ -322,6 +337,8 @@ export class FrameWriter {
 
   /** Sees to room in the batch; returns where it starts. */
   #reserve(bytes: number): number {
+    // What the system takes at once leaves room.
+    if (this.#batchEnd + bytes > BATCH_BYTES) this.flush();
     if (this.#batchEnd + bytes > BATCH_BYTES) {
       this.#cut();
       this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
