@@ -112,7 +112,7 @@ export const FRONT_LIMITS = {
 export type FrontLimits = SettingsOf<typeof FRONT_LIMITS>;
 
 /** Bytes that one side of an exchange may send before the other side gives credit. */
-export const CREDIT_WINDOW_BYTES = 262_144;
+export const CREDIT_WINDOW_BYTES = 524_288;
 
 /** Largest payload of a frame. A longer one ends the link. */
 export const FRAME_PAYLOAD_BYTES_MAX = 2_097_152;

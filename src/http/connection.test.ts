@@ -2,6 +2,7 @@ import { mock, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { LINK } from '../wire/link-messages.ts';
 import { PROBES_MS } from './client-probe.ts';
 import { HELD_BYTES_MAX } from './connection.ts';
@@ -290,7 +291,7 @@ test('a client that takes nothing is reset after writeStallTimeoutMs', () =>
     const fate = { isGone: false };
     const gone = app.frame(LINK.RESET, channel).then(() => { fate.isGone = true; });
     app.data(channel, 'HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n');
-    let credit = 190_000;
+    let credit = CREDIT_WINDOW_BYTES - 72_144;
     while (!fate.isGone) {
       if (credit > 0) {
         app.data(channel, Buffer.alloc(65_536));

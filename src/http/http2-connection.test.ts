@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import * as tls from 'node:tls';
+import { CREDIT_WINDOW_BYTES } from '../base/limits.ts';
 import { made, madeAuthority } from '../../test/made-certificates.ts';
 import type { FrontLimits } from '../base/limits.ts';
 import { LINK, type LinkRequest } from '../wire/link-messages.ts';
@@ -164,11 +165,11 @@ test('a slow reader and a slow app stop the other side', async () => {
     stream.end(big);
     const { channel } = await app.request();
     let received = 0;
-    while (received < 262_144) {
+    while (received < CREDIT_WINDOW_BYTES) {
       const frame = await app.frames.next((next) => next.type === LINK.DATA);
       received += frame.payload.length;
     }
-    assert.equal(received, 262_144);
+    assert.equal(received, CREDIT_WINDOW_BYTES);
     assert.deepEqual(app.frames.rest.filter((frame) => frame.type === LINK.DATA), []);
     app.givesCredit = true;
     app.writer.number(LINK.CREDIT, channel, received);
@@ -181,7 +182,7 @@ test('a slow reader and a slow app stop the other side', async () => {
       sent += bytes;
     };
     const answer = answerOf(stream);
-    send(196_608);
+    send((CREDIT_WINDOW_BYTES * 3) / 4);
     while (sent < big.length) {
       const credit = await app.frames.next((next) => next.type === LINK.CREDIT && next.channel === channel);
       send(Math.min(credit.payload.readUInt32BE(0), big.length - sent));
