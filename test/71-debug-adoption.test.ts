@@ -240,7 +240,7 @@ test('a session attached to processes that serve outlives its killed host, and s
 
 test('a process that spins, and one that came later, go on in the session of another host', async (t) => {
   const spin = APP.replace("'\\n'", "' by ' + process.pid + '\\n'").replace(
-    'res.end(', "while (req.url.endsWith('spin') && !globalThis.enough);\n  res.end(",
+    'res.end(', "while (req.url.endsWith('spin') && !globalThis.enough) process.hrtime();\n  res.end(",
   );
   assert.match(spin, /by.*while/s);
   const host = await hosted(t, '', { files: { 'shop/server.js': spin, 'slipstream.yml': TWO_PROCESSES } });
