@@ -38,6 +38,15 @@ test('a port that is held is EADDRINUSE, and the message names the holder', asyn
   assert.match((await third.line(/failed EADDRINUSE .*/))[0], /held by the host/);
 });
 
+test('a prefix that is held by a port is PREFIX_TAKEN, and the message names it and the holder', async (t) => {
+  const host = await hostFor(t);
+  const first = run(t, host, SAYS_PID, ['0']);
+  const [, port] = await first.line(/listens on \S+ (\d+)/);
+  const second = run(t, host, SAYS_PID, [`http://*:${port}/`]);
+  const [text] = await second.line(/failed PREFIX_TAKEN .*/);
+  assert.match(text, new RegExp(`the prefix http://\\*:${port}/ is held by process ${first.child.pid} `));
+});
+
 test('two processes with one URL prefix share it, and the death of one is not seen', async (t) => {
   const host = await hostFor(t, { 'hello/server.js': SAYS_PID });
   const prefix = `http://*:${host.port}/shared/`;
