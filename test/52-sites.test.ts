@@ -2,7 +2,7 @@
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
@@ -225,6 +225,44 @@ test('a stock web.config of Azure App Service runs unchanged', async (t) => {
   const debug = await get(`${host.url}server.js/debug`);
   assert.equal(debug.status, 301);
   assert.equal(debug.headers.location, '/server.js/debug/');
+});
+
+test('an app_offline.htm is the answer for files, rules and scripts of the folder', async (t) => {
+  const host = await hostWith(t, {
+    'shop/web.config': webConfig(`<handlers>${handler('hello.js')}</handlers><rewrite><rules><rule name="r">
+      <match url="^old$"/><action type="Redirect" url="hello.js"/></rule></rules></rewrite>`),
+    'shop/hello.js': ECHO, 'shop/ping.txt': 'pong',
+  });
+  assert.equal((await get(`${host.url}shop/ping.txt`)).text, 'pong');
+  await echo(`${host.url}shop/hello.js`);
+  const page = join(host.root, 'shop/app_offline.htm');
+  writeFileSync(page, '<h1>Back soon</h1>');
+  for (const path of ['ping.txt', 'old', 'hello.js', '']) {
+    const offline = await until(`${path} is offline`, async () => {
+      const got = await get(`${host.url}shop/${path}`, { headers: { Accept: 'text/html' } });
+      return got.status === 503 ? got : undefined;
+    });
+    assert.equal(offline.text, '<h1>Back soon</h1>');
+    assert.equal(offline.headers['retry-after'], '5');
+  }
+  rmSync(page);
+  await until('the file again', async () => {
+    return (await get(`${host.url}shop/ping.txt`)).text === 'pong' ? true : undefined;
+  });
+});
+
+test('the debugger wins over a rule for everything that does not leave it out', async (t) => {
+  const host = await hostWith(t, {
+    'shop/web.config': webConfig(`<handlers>${handler('hello.js')}</handlers><rewrite><rules><rule name="all">
+      <match url=".*"/><action type="Rewrite" url="hello.js"/></rule></rules></rewrite>`),
+    'shop/hello.js': ECHO,
+  });
+  assert.equal((await echo(`${host.url}shop/hello.js/debugger`)).url, '/shop/hello.js/debugger');
+  const moved = await get(`${host.url}shop/hello.js/debug`);
+  assert.equal(moved.status, 301);
+  assert.match(moved.headers.location ?? '', /\/shop\/hello\.js\/debug\/$/);
+  assert.equal((await get(`${host.url}shop/hello.js/debug/?kill`)).text,
+    'The debugger for the application is not running.');
 });
 
 test('rules rewrite, redirect, respond and abort', async (t) => {

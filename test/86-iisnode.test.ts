@@ -1,5 +1,5 @@
-// What clients and programs of iisnode's see here, as it is documented of the original; docs/compatibility.md has the
-// table of its behaviours with the tests that hold them.
+// What clients and programs of iisnode's see here, as it is documented of the original; docs/compatibility-iisnode.md
+// has the table of its behaviours with the tests that hold them.
 
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';

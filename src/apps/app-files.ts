@@ -4,7 +4,6 @@
 
 import { isAbsolute, join, posix, relative } from 'node:path';
 import { linkedPackages } from './linked-packages.ts';
-import { OFFLINE_FILE } from './pause.ts';
 import { createFileFilter, stampOf, watchFiles } from './watch.ts';
 import { messageOf } from '../base/host-error.ts';
 import { isNetworkFolder } from '../base/network-folder.ts';
@@ -12,6 +11,7 @@ import type { App } from './app-config.ts';
 import type { FileFilter, Watch } from './watch.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { OFFLINE_FILE } from '../wire/offline-page.ts';
 
 /** Files in the app's folder that configure it. They are watched always. */
 export const CONFIG_FILES: readonly string[] = ['slipstream.yml', 'slipstream.yaml', 'web.config', 'iisnode.yml'];

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { OFFLINE_FILE, PauseGate } from './pause.ts';
+import { PauseGate } from './pause.ts';
+import { OFFLINE_FILE } from '../wire/offline-page.ts';
 
 test('PauseGate follows the offline page, and a command is stronger', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slip-pause-'));

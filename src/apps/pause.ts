@@ -1,14 +1,8 @@
 // Why an app is not started although requests come: a command stopped it, or its folder has an offline page.
 
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { unreachable } from '../base/assert.ts';
 import type { Failure } from '../wire/front-messages.ts';
-
-/** While this file is in the app's folder, it is the answer to every request and nothing of the app runs. */
-export const OFFLINE_FILE = 'app_offline.htm';
-const PAGE_BYTES_MAX = 262_144;
-const RETRY_AFTER_SECONDS = 5;
+import { offlineFailure, offlinePage } from '../wire/offline-page.ts';
 
 export type Pause =
   /** Requests start the app. */
@@ -25,19 +19,6 @@ function pauseAt(pause: Pause, folder: string): Pause {
   return page === undefined ? { kind: 'none' } : { kind: 'offline', page };
 }
 
-function offlinePage(folder: string): string | undefined {
-  const file = join(folder, OFFLINE_FILE);
-  try {
-    const stats = statSync(file, { throwIfNoEntry: false });
-    if (stats === undefined || !stats.isFile()) return undefined;
-    return stats.size > PAGE_BYTES_MAX ? '' : readFileSync(file, 'utf8');
-  } catch (error) {
-    // It is there and cannot be read, or it went this moment: somebody is deploying.
-    if (typeof (error as NodeJS.ErrnoException).code === 'string') return '';
-    throw error;
-  }
-}
-
 /** The answer to requests; undefined when they start the app. */
 function pauseFailure(pause: Pause, app: string): Failure | undefined {
   switch (pause.kind) {
@@ -45,16 +26,8 @@ function pauseFailure(pause: Pause, app: string): Failure | undefined {
       return undefined;
     case 'stopped':
       return { status: 503, code: 'APP_PAUSED', message: `app "${app}" was stopped`, developer: [] };
-    case 'offline': {
-      const failure: Failure = {
-        status: 503,
-        code: 'APP_OFFLINE',
-        message: `app "${app}" is offline (${OFFLINE_FILE})`,
-        developer: [],
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      };
-      return pause.page === '' ? failure : { ...failure, page: pause.page };
-    }
+    case 'offline':
+      return offlineFailure(pause.page, `app "${app}"`);
     default:
       return unreachable(pause);
   }

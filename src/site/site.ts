@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import { fileStamp } from '../base/file-stamp.ts';
 import { escapeHtml } from '../base/html.ts';
 import type { ErrorCode } from '../base/host-error.ts';
+import { offlineFailure, offlinePage } from '../wire/offline-page.ts';
 import type { Site, SiteVerdict } from '../wire/site-messages.ts';
 import { MEDIA_TYPES } from './media-types.ts';
 import { decoded, rewrite, type RewriteInput, type RewriteOutcome } from './rewrite.ts';
@@ -74,6 +75,9 @@ export class Sites {
       if (below === null) continue;
       if (mayBeStale && this.#isStale(site)) return 'stale';
       if (site.problem !== undefined) return problemAnswer(site.problem, this.#options.isLocal(request));
+      // As on IIS it is the answer for files, too; the apps answer with it themselves.
+      const page = offlinePage(site.folder);
+      if (page !== undefined) return { kind: 'refuse', failure: offlineFailure(page, site.path) };
       const query = rest.length === 0 ? '' : `?${rest.join('?')}`;
       return new Visit(site, request, query).decide(below);
     }
