@@ -131,6 +131,38 @@ test('workers of a cluster are targets, and one of them at a breakpoint stops no
   for (const { status } of await Promise.all(answers)) assert.equal(status, 200);
 });
 
+test('?live=pid attaches to that process alone; a pid of another process is refused', async (t) => {
+  const source = `require('http').createServer((req, res) => {
+  res.end(String(process.pid));
+}).listen(process.env.PORT);
+`;
+  const files = { 'shop/server.js': source, 'shop/slipstream.yml': 'processes: 2\n' };
+  const host = await startHost({ files });
+  t.after(() => host.stop());
+  const pids = new Set<string>();
+  await until('both serve', async () => {
+    pids.add((await get(`${host.url}shop/`)).text);
+    return pids.size === 2 ? true : undefined;
+  });
+  const page = `${host.url}shop/debug/`;
+  const refused = await get(`${page}?live=${process.pid}`);
+  assert.notEqual(refused.status, 200);
+  assert.match(refused.text, new RegExp(String(process.pid)));
+  for (const pid of pids) {
+    assert.equal((await get(`${page}?live=${pid}`)).status, 200);
+    const viewer = new PollViewer(page);
+    await viewer.open();
+    t.after(() => viewer.vanish());
+    const { result } = await viewer.send('Runtime.evaluate', { expression: 'process.pid' }) as {
+      result: { value: number };
+    };
+    assert.equal(result.value, Number(pid));
+    assert.equal(viewer.events.filter((message) => isAttached(message, /^shop \[\d+\]$/)).length <= 1, true);
+    await get(`${page}?kill`);
+  }
+  assert.equal((await get(`${host.url}shop/`)).status, 200);
+});
+
 test('?live attaches to all processes of the pool, and to those that come later', async (t) => {
   const source = `require('http').createServer((req, res) => {
   res.end(String(process.pid));
