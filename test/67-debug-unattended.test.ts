@@ -1,9 +1,10 @@
-// Pauses that nobody looks at, by the real program: with the policy `snapshot` requests are answered at once, and
-// whoever comes later finds stack and variables in the console.
+// Pauses that nobody looks at, by the real program: on loopback they are held until somebody comes; with the policy
+// `resume` they end by themselves; with `snapshot` requests are answered at once, and whoever comes later finds stack
+// and variables in the console.
 
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import { startHost } from './host-fixture.ts';
+import { startHost, type RunningHost } from './host-fixture.ts';
 import { get } from './http-client.ts';
 import { PollViewer } from './poll-viewer.ts';
 import type { CdpMessage } from '../src/wire/poll-messages.ts';
@@ -26,6 +27,77 @@ interface ConsoleCall {
   args: { value: string }[];
   stackTrace: { callFrames: { functionName: string; lineNumber: number }[] };
 }
+
+/** How long a pause is looked at that has to stay; a wait of 200 ms is over by then. */
+const HELD_MS = 1500;
+
+/** A host whose program stops in `price`; nobody is there. */
+async function armed(t: TestContext, settings: string): Promise<RunningHost> {
+  const host = await startHost({ files: { 'slipstream.yml': settings, 'shop/server.js': APP } });
+  t.after(() => host.stop());
+  await get(`${host.url}shop/debug/`);
+  const viewer = new PollViewer(`${host.url}shop/debug/`);
+  await viewer.open();
+  await viewer.send('Debugger.setBreakpointByUrl', { urlRegex: 'shop/server\\.js$', lineNumber: RETURN_LINE });
+  await viewer.close();
+  return host;
+}
+
+/** A request to the program, and whether it was answered by now. */
+function ask(host: RunningHost, count: number): { text: Promise<string>; isAnswered: () => boolean } {
+  let isAnswered = false;
+  const text = get(`${host.url}shop/?article=lamp&count=${count}`).then((got) => {
+    isAnswered = true;
+    return got.text;
+  });
+  return { text, isAnswered: () => isAnswered };
+}
+
+const held = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, HELD_MS));
+const isPause = ({ method }: CdpMessage): boolean => method === 'Debugger.paused';
+
+function warnings(viewer: PollViewer): string[] {
+  return viewer.events.flatMap(({ method, params }) => {
+    const call = params as unknown as ConsoleCall;
+    return method === 'Runtime.consoleAPICalled' && call.type === 'warning' ? [call.args[0]!.value] : [];
+  });
+}
+
+test('on a loopback listener a pause without a viewer is held, until one comes', async (t) => {
+  const host = await armed(t, 'debuggerUnattendedAfterMs: 200\n');
+  const asked = ask(host, 1);
+  await held();
+  assert.equal(asked.isAnswered(), false, 'it stands');
+  const viewer = new PollViewer(`${host.url}shop/debug/`);
+  await viewer.open();
+  t.after(() => viewer.vanish());
+  await viewer.event(isPause);
+  assert.deepEqual(warnings(viewer), []);
+  await viewer.send('Debugger.resume');
+  assert.equal(await asked.text, '["lamp",1]');
+});
+
+test('with the policy `resume` a pause without a viewer ends by itself, one with a viewer does not', async (t) => {
+  const host = await armed(t, 'debuggerUnattended: resume\ndebuggerUnattendedAfterMs: 200\n');
+  // Each pause has its own wait.
+  for (const count of [1, 2]) assert.equal(await ask(host, count).text, `["lamp",${count}]`);
+
+  const viewer = new PollViewer(`${host.url}shop/debug/`);
+  await viewer.open();
+  const said = 'went on after a pause of 0.2 s that nobody looked at';
+  assert.deepEqual(warnings(viewer), [said, said]);
+  const from = viewer.events.length;
+  const looked = ask(host, 3);
+  await viewer.event(isPause, from);
+  await held();
+  assert.equal(looked.isAnswered(), false, 'somebody looks at it');
+  await viewer.close();
+  assert.equal(await looked.text, '["lamp",3]', 'nobody does any more');
+  const later = new PollViewer(`${host.url}shop/debug/`);
+  await later.open();
+  t.after(() => later.vanish());
+  assert.deepEqual(warnings(later), [said, said, said]);
+});
 
 test('a breakpoint without a viewer leaves a snapshot behind, and the request is answered', async (t) => {
   const files = { 'slipstream.yml': 'debuggerUnattended: snapshot\n', 'shop/server.js': APP };
