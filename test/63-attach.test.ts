@@ -9,7 +9,7 @@ import WebSocket from 'ws';
 import { systemClock } from '../src/base/clock.ts';
 import { attach, type Attachment } from '../src/debug/attach.ts';
 import { startHost, type RunningHost } from './host-fixture.ts';
-import { get } from './http-client.ts';
+import { get, until } from './http-client.ts';
 
 const APP = `const http = require('http');
 function answer(name) {
@@ -79,12 +79,17 @@ test('a CDP client finds the address, stops at a breakpoint and stays attached t
     near.pipe(far).pipe(near);
   }).listen(0, '127.0.0.1');
   await once(network, 'listening');
-  const cut = (): void => {
+  const destroyAll = (): void => {
     for (const socket of open) socket.destroy();
+  };
+  /** Cuts what is there, as soon as something is. */
+  const cut = async (): Promise<void> => {
+    await until('a connection', () => (open.size > 0 ? true : undefined));
+    destroyAll();
   };
   t.after(() => {
     network.close();
-    cut();
+    destroyAll();
   });
 
   const address = await attached(`http://127.0.0.1:${(network.address() as AddressInfo).port}/shop/debug`);
@@ -107,15 +112,15 @@ test('a CDP client finds the address, stops at a breakpoint and stays attached t
   await client.call('Runtime.enable');
   await client.call('Debugger.enable');
   await client.call('Debugger.setBreakpointByUrl', { urlRegex: 'server\\.js$', lineNumber: GREETING_LINE });
-  cut();
+  await cut();
   const pending = get(`${host.url}shop/`);
   const paused = await client.event('Debugger.paused');
-  cut();
+  await cut();
   const frames = paused['callFrames'] as { callFrameId: string; location: { lineNumber: number } }[];
   assert.equal(frames[0]!.location.lineNumber, GREETING_LINE);
   const { callFrameId } = frames[0]!;
   for (let step = 0; step < 5; step++) {
-    cut();
+    await cut();
     const { result } = (await client.call('Debugger.evaluateOnCallFrame', {
       callFrameId,
       expression: `globalThis.count = (globalThis.count ?? 0) + 1`,
@@ -124,6 +129,9 @@ test('a CDP client finds the address, stops at a breakpoint and stays attached t
   }
   await client.call('Debugger.resume');
   assert.equal((await pending).text, 'hello you');
+  assert.equal(client.socket.readyState, WebSocket.OPEN);
+  const events = client.messages.flatMap(({ method = '' }) => (/paused|resumed/.test(method) ? [method] : []));
+  assert.deepEqual(events, ['Debugger.paused', 'Debugger.resumed'], 'each once');
 });
 
 test('node inspect takes the address for a local program', async (t) => {

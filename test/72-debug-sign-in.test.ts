@@ -95,6 +95,7 @@ test('a client certificate of the list opens the debugger, with its role; others
   assert.equal((await visit('/shop/debug/', alice, { headers: scripted })).status, 403);
   // Not in this role.
   assert.equal((await visit('/shop/debug/?kill', alice)).status, 403);
+  assert.equal((await get(`${host.url}shop/debug/cdp/alive`)).status, 204, 'it runs on');
   const audit = readFileSync(join(host.home, 'debugger', 'audit.jsonl'), 'utf8');
   assert.match(audit, /"certificate:CN=alice"/);
 });
@@ -109,6 +110,7 @@ test('a user whom a trusted proxy names opens the debugger, with the role of the
   const eve = await named(`${host.url}shop/debug/`, 'eve');
   assert.deepEqual([eve.status, roleIn(eve.text)], [200, 'observe']);
   assert.equal((await named(`${host.url}shop/debug/?kill`, 'eve')).status, 403);
+  assert.equal((await get(`${host.url}shop/debug/cdp/alive`)).status, 204, 'it runs on');
   assert.equal((await named(`${host.url}shop/debug/`, 'mallory')).status, 403);
   assert.equal((await named(`${host.url}shop/debug/`, 'bob', { 'sec-fetch-dest': 'iframe' })).status, 403);
   assert.match((await named(`${host.url}shop/debug/?kill`, 'bob')).text, /have been killed/);
@@ -157,6 +159,9 @@ for (const [how, call, fields] of PROGRAMS) {
     });
     await once(socket, 'open');
     socket.send('{"ack":0}');
+    socket.send('{"first":0,"messages":[{"id":1,"method":"Target.setDiscoverTargets","params":{"discover":true}}]}');
+    await once(socket, 'message');
+    assert.equal(socket.readyState, WebSocket.OPEN, 'it serves until then');
     const ended = once(socket, 'close');
     // A poll that is over by its own time says 200.
     const { code } = await runCli(['debug', 'shop', '--revoke'], host.home);

@@ -107,7 +107,9 @@ test('a link lets another user in', AS_ROOT, async (t) => {
   const host = await hostFor(t, () => ({}));
   const { stdout } = await runCli(['debug', 'own'], host.home);
   const link = /http:\S+/.exec(stdout)![0];
+  assert.equal(await statusForNobody(link.replace(/link=.*/, `link=${'a'.repeat(32)}`)), '403');
   assert.equal(await statusForNobody(link), '303');
+  assert.equal(await statusForNobody(link), '403', 'once');
 });
 
 for (const how of ['', '?live']) {

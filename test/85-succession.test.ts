@@ -110,6 +110,7 @@ test('a broken edit of such an app leaves the old process in its place', async (
   writeFileSync(join(host.root, 'app/server.js'), `throw new Error('broken'); ${BEHIND(port)}`);
   await host.line(/app-recycle-failed/);
   assert.equal((await get(`${host.url}app/`)).text, old);
+  assert.equal(await metricsAt(port), `metrics ${old}`);
 });
 
 test('a port that somebody else has, or another process of the same pool, is EADDRINUSE as ever', async (t) => {
@@ -180,6 +181,8 @@ require('http').createServer((request, response) => response.end('${then} ' + pr
     await until('the change', () => (host.output().slice(seen).includes('app-changed') ? true : undefined));
   };
   await edit('2;');
+  // In this time a process that does not wait for a request would have started.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.deepEqual(host.processes().filter(({ role }) => role === 'app').map(({ pid }) => String(pid)), [old]);
   const [first, second] = await Promise.all([get(url), get(url)]);
   assert.match(first.text, /^2; \d+$/);
