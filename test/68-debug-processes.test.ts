@@ -39,7 +39,7 @@ if (cluster.isPrimary) {
 } else {
   http.createServer((req, res) => {
     const name = 'worker';
-    res.end(name + ' ' + process.pid);
+    res.setHeader('Connection', 'close').end(name + ' ' + process.pid);
   }).listen(process.env.PORT);
 }
 `;
@@ -119,7 +119,13 @@ test('workers of a cluster are targets, and one of them at a breakpoint stops no
   });
   const workers = viewer.events.filter((message) => isAttached(message, /^server\.js \[/));
   const [one] = workers.map(({ params }) => (params as unknown as Attached).sessionId);
-  await until('it serves', async () => ((await get(`${host.url}shop/`)).text.startsWith('worker') ? true : undefined));
+  // A worker that does not listen yet is given no request. Each request has a connection of its own: they take turns.
+  const serving = new Set<string>();
+  await until('both serve', async () => {
+    const { text } = await get(`${host.url}shop/`);
+    if (text.startsWith('worker')) serving.add(text);
+    return serving.size === 2 ? true : undefined;
+  });
   await viewer.send('Debugger.enable', {}, one);
   await viewer.send('Debugger.setBreakpointByUrl', { urlRegex: 'shop/server\\.js$', lineNumber: 7 }, one);
   const answers = [0, 1, 2, 3].map(() => get(`${host.url}shop/`));
