@@ -1,4 +1,4 @@
-// npm test: checks, then unit tests, then test/NN-… in order, each two files at a time.
+// npm test: checks, then unit tests two files at a time, then test/NN-… in order, one at a time.
 //   npm test [-- <part of a path>… | --no-check | --no-browser]
 // A part of a path runs the files that contain it, without the checks. Fails too when a process that a test
 // started lives on. Tests that drive a browser need Chromium or Firefox: without it they fail where CI is
@@ -142,7 +142,7 @@ async function main(words: readonly string[]): Promise<number> {
   const units = files.filter((file) => !isEndToEnd(file));
   const endToEnd = files.filter(isEndToEnd);
   const isUnitsPassed = await runFiles(units, { concurrency: 2, env, counts });
-  const isEndToEndPassed = await runFiles(endToEnd, { concurrency: 2, env, counts });
+  const isEndToEndPassed = await runFiles(endToEnd, { concurrency: 1, env, counts });
   const left = await leftovers(`SLIPSTREAM_TEST_RUN=${id}`);
   for (const entry of left) console.error(`test: a process was left: ${entry}`);
   const isPassed = isUnitsPassed && isEndToEndPassed && left.length === 0;
