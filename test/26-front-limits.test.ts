@@ -219,6 +219,21 @@ function connectionsPossible(wanted: number): number {
   return Number.isNaN(hard) ? wanted : Math.min(wanted, hard - 500);
 }
 
+test('a thousand uploads that break off at once hold nobody up', async (t) => {
+  const host = await startHost({ files: { 'app/server.js': SEES } });
+  t.after(() => host.stop());
+  assert.equal((await get(`${host.url}app/`)).text, '0 bytes');
+  const front = host.processes().find(({ role }) => role === 'front')?.pid;
+  const upload = head('/app/', 'Content-Length: 10\r\n').replace('GET', 'POST');
+  const talks = Array.from({ length: 1000 }, () => talk(t, host, `${upload}abc`));
+  await until('the program has them all', async () => ((await loadOf(host))[0] === talks.length ? true : undefined));
+  for (const { socket } of talks) socket.destroy();
+  assert.equal((await get(`${host.url}app/`)).text, '0 bytes');
+  await until('none is left', async () => ((await loadOf(host))[0] === 0 ? true : undefined));
+  // One that is silent for 10 s is taken for hung, and replaced.
+  assert.equal(host.processes().find(({ role }) => role === 'front')?.pid, front);
+});
+
 test('10 000 idle connections keep nobody from being served, and leave nothing', async (t) => {
   const host = await startHost({ files: { 'app/server.js': SEES } });
   t.after(() => host.stop());

@@ -2,7 +2,7 @@ import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { peerUser, userOfPeer, type ConnectionEnds } from './peer-user.ts';
+import { connectionTables, userOfPeer, type ConnectionEnds } from './peer-user.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 
@@ -60,6 +60,6 @@ const skip = process.platform === 'linux' ? false : 'only Linux tells';
 
 test('a real connection of this process is its own', { skip }, async (t) => {
   for (const address of ['127.0.0.1', '::1']) {
-    assert.equal(peerUser(await endsOf(t, address)), process.getuid!(), address);
+    assert.equal(userOfPeer(await endsOf(t, address), connectionTables()), process.getuid!(), address);
   }
 });

@@ -20,12 +20,8 @@ const MAPPED = '0000000000000000FFFF0000';
 /** Whose a socket is: the number of a user, nobody's (any more), or not to be told on this system. */
 export type PeerUser = number | 'nobody' | 'unknown';
 
-/** The user who holds the other end. */
-export function peerUser(ends: ConnectionEnds): PeerUser {
-  return userOfPeer(ends, readTables());
-}
-
-function readTables(): string {
+/** What the kernel tells of all TCP connections, in its words; '' where it does not. Takes longer the more there are. */
+export function connectionTables(): string {
   return TABLES.map((path) => {
     try {
       return readFileSync(path, 'latin1');
@@ -36,18 +32,24 @@ function readTables(): string {
   }).join('\n');
 }
 
-/** The same by the text of the kernel's tables; '' where there are none. */
+/** The user who holds the other end, by what `connectionTables` gave while the connection was there. */
 export function userOfPeer(ends: ConnectionEnds, tables: string): PeerUser {
   if (endianness() !== 'LE' || tables.trim() === '') return 'unknown';
-  const spelledFrom = spellingsOf(ends.remoteAddress, ends.remotePort);
-  const spelledTo = spellingsOf(ends.localAddress, ends.localPort);
-  for (const line of tables.split('\n')) {
-    const [, from, to, state, , , , uid, , inode] = line.trim().split(/\s+/);
-    if (from === undefined || to === undefined || !spelledFrom.includes(from) || !spelledTo.includes(to)) continue;
-    // A socket that its process has closed already is nobody's, and shown as root's.
-    return state === ESTABLISHED && inode !== '0' && /^\d+$/.test(uid ?? '') ? Number(uid) : 'nobody';
+  for (const from of spellingsOf(ends.remoteAddress, ends.remotePort)) {
+    for (const to of spellingsOf(ends.localAddress, ends.localPort)) {
+      // One search in the whole: a table of thousands of lines is not taken apart for one of them.
+      const start = tables.indexOf(` ${from} ${to} `);
+      if (start !== -1) return userOfRow(tables.slice(start, tables.indexOf('\n', start) >>> 0));
+    }
   }
   return 'nobody';
+}
+
+/** By a row from its addresses on. */
+function userOfRow(row: string): PeerUser {
+  const [, , state, , , , uid, , inode] = row.trim().split(/\s+/);
+  // A socket that its process has closed already is nobody's, and shown as root's.
+  return state === ESTABLISHED && inode !== '0' && /^\d+$/.test(uid ?? '') ? Number(uid) : 'nobody';
 }
 
 /** How the tables may write an end: addresses in words of the machine's byte order. */

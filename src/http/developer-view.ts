@@ -24,6 +24,11 @@ export interface FailedRequest {
   client: { readonly origin: Origin; readonly isBodyWhole: boolean };
 }
 
+/** Whether a person at this machine is shown another answer than everybody. */
+export function hasDeveloperView({ developer, ended }: Failure, group: ProcessGroup | null): boolean {
+  return developer.length > 0 || ended !== undefined || group?.errorPages === 'iisnode-local';
+}
+
 /** The group to ask the host with; null: there is nothing to ask. */
 export function viewQuestion(
   { failure, local }: FailureView,

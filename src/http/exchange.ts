@@ -17,7 +17,7 @@ import { CacheGate, type CacheGateOwner } from './cache-gate.ts';
 import type { ClientOutput } from './client-output.ts';
 import { cookieOf } from './cookie.ts';
 import { Deciding } from './deciding.ts';
-import { viewOf, viewQuestion, type FailureView } from './developer-view.ts';
+import { hasDeveloperView, viewOf, viewQuestion, type FailureView } from './developer-view.ts';
 import { renderFailure } from './error-page.ts';
 import { forwardedFields, withoutUser } from './forwarded.ts';
 import type { ExchangeClient, ExchangeState } from './exchange-client.ts';
@@ -263,7 +263,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
 
   refuse(failure: Failure): void {
     if (this.#gate.answerInstead()) return this.#over();
-    const view = { failure, local: this.#isLocal };
+    const view = { failure, local: hasDeveloperView(failure, this.#group) && this.#isLocal };
     const answer = ({ failure: seen, local }: FailureView): void =>
       this.#answer(renderFailure(seen, { local, accept: acceptOf(this.#head), pages: this.#group?.errorPages }));
     const question = viewQuestion(view, { head: this.#head, group: this.#group, client: this.#client }, this.#context);

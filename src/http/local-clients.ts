@@ -4,7 +4,7 @@
 // enough, unless we run programs of other users ourselves.
 
 import { isLocalClient, isLoopbackAddress } from '../base/loopback.ts';
-import { peerUser, type PeerUser } from '../base/peer-user.ts';
+import { connectionTables, userOfPeer, type PeerUser } from '../base/peer-user.ts';
 import type { Origin } from '../wire/link-messages.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -13,8 +13,15 @@ export class LocalClients {
   /** Programs of other users run here, by our configuration. */
   hasOtherUsers = false;
   #known = new WeakMap<Origin, PeerUser>();
+  readonly #read: () => string;
+  /** What was read in this callback of the event loop. */
+  #tables: string | null = null;
 
-  /** Reads the tables of the kernel once a connection: not for requests of which nobody asks. */
+  constructor(read: () => string = connectionTables) {
+    this.#read = read;
+  }
+
+  /** Reads the tables of the kernel, at most once a connection: not for requests of which nobody asks. */
   isLocal(head: RequestHead | null, origin: Origin): boolean {
     // HTTP/1.0 is no browser: a proxy, which may say nothing of its client.
     if (head === null || origin.relayed === true || head.version === 10) return false;
@@ -33,10 +40,19 @@ export class LocalClients {
   #userOf(origin: Origin): PeerUser {
     let user = this.#known.get(origin);
     if (user === undefined) {
-      user = peerUser(origin);
+      user = userOfPeer(origin, this.#tables ?? this.#readForNow());
       this.#known.set(origin, user);
     }
     return user;
+  }
+
+  /**
+   * Where a process ends, hundreds of connections are asked of in one callback, and one look is enough for them all.
+   * No longer: a connection that is accepted later may have the ends of one that was there before.
+   */
+  #readForNow(): string {
+    process.nextTick(() => (this.#tables = null));
+    return (this.#tables = this.#read());
   }
 }
 
