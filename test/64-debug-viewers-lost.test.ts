@@ -1,7 +1,7 @@
 // Viewers that are processes of their own: one is killed while the program stands, one is held asleep for longer than
 // a poll. The session and the other viewers go on, and the sleeper is given all that it missed, once and in order.
 
-import { test, type TestContext } from 'node:test';
+import { suite, test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
@@ -81,69 +81,72 @@ async function numbersThere(viewer: PollViewer): Promise<number[]> {
   return (params as unknown as { viewers: { viewer: number }[] }).viewers.map(({ viewer: number }) => number);
 }
 
-test('a viewer that is killed at a stop takes nothing along, and is forgotten', async (t) => {
-  const all = await scene(t);
-  const { host, witness } = all;
-  const victim = await all.start();
-  const before = await numbersThere(witness);
-  assert.equal(before.length, 2);
-  const asked = get(`${host.url}shop/last`);
-  await witness.event((message) => message.method === 'Debugger.paused');
-  await until('the victim stands too', () => (told(victim.events).includes('stop') ? true : undefined));
-  victim.child.kill('SIGKILL');
-  await until('the victim is dead', () => victim.child.signalCode ?? undefined);
-  const session = host.processes().find(({ role }) => role === 'session')!.pid;
+// Side by side: most of their time is waiting.
+suite('lost viewers', { concurrency: true }, () => {
+  test('a viewer that is killed at a stop takes nothing along, and is forgotten', async (t) => {
+    const all = await scene(t);
+    const { host, witness } = all;
+    const victim = await all.start();
+    const before = await numbersThere(witness);
+    assert.equal(before.length, 2);
+    const asked = get(`${host.url}shop/last`);
+    await witness.event((message) => message.method === 'Debugger.paused');
+    await until('the victim stands too', () => (told(victim.events).includes('stop') ? true : undefined));
+    victim.child.kill('SIGKILL');
+    await until('the victim is dead', () => victim.child.signalCode ?? undefined);
+    const session = host.processes().find(({ role }) => role === 'session')!.pid;
 
-  const newcomer = await all.start();
-  await until('the newcomer finds the stop', () => (told(newcomer.events).includes('stop') ? true : undefined));
-  await witness.send('Debugger.resume');
-  assert.equal((await asked).text, 'said last');
-  await round(all, 'after');
-  const expected = undisturbed(['last', 'after']);
-  await until('both were told', () => (told(newcomer.events).length >= expected.length ? true : undefined));
-  assert.deepEqual(told(newcomer.events), expected);
-  assert.deepEqual(told(witness.events), expected);
+    const newcomer = await all.start();
+    await until('the newcomer finds the stop', () => (told(newcomer.events).includes('stop') ? true : undefined));
+    await witness.send('Debugger.resume');
+    assert.equal((await asked).text, 'said last');
+    await round(all, 'after');
+    const expected = undisturbed(['last', 'after']);
+    await until('both were told', () => (told(newcomer.events).length >= expected.length ? true : undefined));
+    assert.deepEqual(told(newcomer.events), expected);
+    assert.deepEqual(told(witness.events), expected);
 
-  const left = await until('the dead viewer is off the list', async () => {
-    const there = await numbersThere(witness);
-    return there.includes(before[1]!) ? undefined : there;
-  }, 60_000);
-  assert.deepEqual(left.length, 2, 'the witness and the newcomer');
-  await round(all, 'later');
-  assert.equal(host.processes().find(({ role }) => role === 'session')!.pid, session);
-  assert.equal((await numbersThere(witness)).length, 2);
-});
-
-test('a viewer that sleeps for longer than a poll is told all that it missed, once and in order', async (t) => {
-  const all = await scene(t);
-  const sleeper = await all.start();
-  const names = ['awake'];
-  await round(all, 'awake');
-  await until('the sleeper was told', () => (told(sleeper.events).length === 3 ? true : undefined));
-
-  sleeper.child.kill('SIGSTOP');
-  const asleepAt = performance.now();
-  // Its poll stays open for a while; what happens then is the answer to a poll that nobody reads.
-  await until('it was quiet', async () => {
-    await all.witness.send('Runtime.evaluate', { expression: '6 * 7' });
-    return performance.now() - asleepAt > QUIET_MS ? true : undefined;
+    const left = await until('the dead viewer is off the list', async () => {
+      const there = await numbersThere(witness);
+      return there.includes(before[1]!) ? undefined : there;
+    }, 60_000);
+    assert.deepEqual(left.length, 2, 'the witness and the newcomer');
+    await round(all, 'later');
+    assert.equal(host.processes().find(({ role }) => role === 'session')!.pid, session);
+    assert.equal((await numbersThere(witness)).length, 2);
   });
-  while (performance.now() - asleepAt < POLL_HOLD_MS + 1000) {
-    const name = `n${names.length}`;
-    names.push(name);
-    await round(all, name);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  assert.equal(told(sleeper.events).length, 3, 'it sleeps');
-  sleeper.child.kill('SIGCONT');
-  const expected = undisturbed(names);
-  await until('the sleeper has caught up', () => (told(sleeper.events).length >= expected.length ? true : undefined));
-  await round(all, 'together');
-  names.push('together');
-  const whole = undisturbed(names);
-  await until('the sleeper goes on', () => (told(sleeper.events).length >= whole.length ? true : undefined));
-  assert.deepEqual(told(sleeper.events), whole);
-  assert.deepEqual(told(all.witness.events), whole);
-  assert.deepEqual(sleeper.standings, ['open'], 'it was the same viewer all the time');
-  assert.equal(all.witness.opened!.pid, all.pid);
+
+  test('a viewer that sleeps for longer than a poll is told all that it missed, once and in order', async (t) => {
+    const all = await scene(t);
+    const sleeper = await all.start();
+    const names = ['awake'];
+    await round(all, 'awake');
+    await until('the sleeper was told', () => (told(sleeper.events).length === 3 ? true : undefined));
+
+    sleeper.child.kill('SIGSTOP');
+    const asleepAt = performance.now();
+    // Its poll stays open for a while; what happens then is the answer to a poll that nobody reads.
+    await until('it was quiet', async () => {
+      await all.witness.send('Runtime.evaluate', { expression: '6 * 7' });
+      return performance.now() - asleepAt > QUIET_MS ? true : undefined;
+    });
+    while (performance.now() - asleepAt < POLL_HOLD_MS + 1000) {
+      const name = `n${names.length}`;
+      names.push(name);
+      await round(all, name);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    assert.equal(told(sleeper.events).length, 3, 'it sleeps');
+    sleeper.child.kill('SIGCONT');
+    const expected = undisturbed(names);
+    await until('the sleeper has caught up', () => (told(sleeper.events).length >= expected.length ? true : undefined));
+    await round(all, 'together');
+    names.push('together');
+    const whole = undisturbed(names);
+    await until('the sleeper goes on', () => (told(sleeper.events).length >= whole.length ? true : undefined));
+    assert.deepEqual(told(sleeper.events), whole);
+    assert.deepEqual(told(all.witness.events), whole);
+    assert.deepEqual(sleeper.standings, ['open'], 'it was the same viewer all the time');
+    assert.equal(all.witness.opened!.pid, all.pid);
+  });
 });

@@ -100,14 +100,7 @@ test('with the policy `resume` a pause without a viewer ends by itself, one with
 });
 
 test('a breakpoint without a viewer leaves a snapshot behind, and the request is answered', async (t) => {
-  const files = { 'slipstream.yml': 'debuggerUnattended: snapshot\n', 'shop/server.js': APP };
-  const host = await startHost({ files });
-  t.after(() => host.stop());
-  await get(`${host.url}shop/debug/`);
-  const viewer = new PollViewer(`${host.url}shop/debug/`);
-  await viewer.open();
-  await viewer.send('Debugger.setBreakpointByUrl', { urlRegex: 'shop/server\\.js$', lineNumber: RETURN_LINE });
-  await viewer.close();
+  const host = await armed(t, 'debuggerUnattended: snapshot\n');
   for (let count = 0; count < 33; count++) {
     assert.equal((await get(`${host.url}shop/?article=lamp&count=${count}`)).text, `["lamp",${count}]`);
   }

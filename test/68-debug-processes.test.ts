@@ -137,7 +137,8 @@ test('workers of a cluster are targets, and one of them at a breakpoint stops no
   for (const { status } of await Promise.all(answers)) assert.equal(status, 200);
 });
 
-test('?live=pid attaches to that process alone; a pid of another process is refused', async (t) => {
+/** An app of two processes that say who they are; both serve. */
+async function pairOf(t: TestContext): Promise<{ host: RunningHost; pids: ReadonlySet<string> }> {
   const source = `require('http').createServer((req, res) => {
   res.end(String(process.pid));
 }).listen(process.env.PORT);
@@ -150,6 +151,11 @@ test('?live=pid attaches to that process alone; a pid of another process is refu
     pids.add((await get(`${host.url}shop/`)).text);
     return pids.size === 2 ? true : undefined;
   });
+  return { host, pids };
+}
+
+test('?live=pid attaches to that process alone; a pid of another process is refused', async (t) => {
+  const { host, pids } = await pairOf(t);
   const page = `${host.url}shop/debug/`;
   const refused = await get(`${page}?live=${process.pid}`);
   assert.notEqual(refused.status, 200);
@@ -170,18 +176,7 @@ test('?live=pid attaches to that process alone; a pid of another process is refu
 });
 
 test('?live attaches to all processes of the pool, and to those that come later', async (t) => {
-  const source = `require('http').createServer((req, res) => {
-  res.end(String(process.pid));
-}).listen(process.env.PORT);
-`;
-  const files = { 'shop/server.js': source, 'shop/slipstream.yml': 'processes: 2\n' };
-  const host = await startHost({ files });
-  t.after(() => host.stop());
-  const pids = new Set<string>();
-  await until('both serve', async () => {
-    pids.add((await get(`${host.url}shop/`)).text);
-    return pids.size === 2 ? true : undefined;
-  });
+  const { host, pids } = await pairOf(t);
   assert.equal((await get(`${host.url}shop/debug/?live`)).status, 200);
   const viewer = new PollViewer(`${host.url}shop/debug/`);
   await viewer.open();
