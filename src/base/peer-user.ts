@@ -20,7 +20,7 @@ const MAPPED = '0000000000000000FFFF0000';
 /** Whose a socket is: the number of a user, nobody's (any more), or not to be told on this system. */
 export type PeerUser = number | 'nobody' | 'unknown';
 
-/** What the kernel tells of all TCP connections, in its words; '' where it does not. Takes longer the more there are. */
+/** What the kernel tells of all TCP connections, in its words; '' where it does not. Slower the more there are. */
 export function connectionTables(): string {
   return TABLES.map((path) => {
     try {
