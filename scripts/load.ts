@@ -1,11 +1,11 @@
 // A steady load while files change, processes are killed and the configuration breaks: npm run load
 // [-- --rate N --seconds N]. Prints Markdown for docs/benchmarks.md; fails on a request that is lost, a process, a
-// socket or open files that are left.
+// socket or open files that are left, memory that grows.
 
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import {
-  assertFilesClosed, hostMegabytes, loadRun, openFilesOf, startLoadHost, type Trouble,
+  assertFilesClosed, assertMemoryBounded, loadRun, openFilesOf, startLoadHost, type Trouble,
 } from '../test/steady-load.ts';
 
 const TROUBLES: Readonly<Record<Trouble, string>> = {
@@ -24,23 +24,26 @@ async function main(): Promise<void> {
   let lostAll = 0;
   try {
     console.log(`${rate} requests a second for ${seconds} s each, 2 fronts, 4 app processes\n`);
-    console.log('| meanwhile | times | requests | cut by a kill | lost | median ms | longest ms | host MB |');
-    console.log('|---|---|---|---|---|---|---|---|');
+    const columns = 'meanwhile | times | requests | cut by a kill | lost | median ms | longest ms';
+    console.log(`| ${columns} | host MB | front MB | app MB |`);
+    console.log('|---|---|---|---|---|---|---|---|---|---|');
     for (const [trouble, text] of Object.entries(TROUBLES) as [Trouble, string][]) {
       const before = openFilesOf(host);
       const result = await loadRun(host, { trouble, rate, seconds });
-      const { troubles, requests, cut, lost, medianMs, longestMs } = result;
-      const cells = [text, troubles, requests, cut, lost.length, medianMs, longestMs, hostMegabytes(host)];
+      const { troubles, requests, cut, lost, medianMs, longestMs, memory } = result;
+      const grown = (['host', 'front', 'app'] as const).map((role) => `${memory.before[role]} → ${memory.after[role]}`);
+      const cells = [text, troubles, requests, cut, lost.length, medianMs, longestMs, ...grown];
       console.log(`| ${cells.join(' | ')} |`);
       for (const failure of new Set(lost)) console.error(`lost: ${failure}`);
       lostAll += lost.length;
       await assertFilesClosed(host, before);
+      assertMemoryBounded(memory);
     }
   } finally {
     await host.stop();
   }
   assert.equal(lostAll, 0, `${lostAll} requests were lost`);
-  console.log('\nNo request was lost; no process, socket or file is left.');
+  console.log('\nNo request was lost; no process, socket or file is left; memory stayed within its bound.');
 }
 
 await main();

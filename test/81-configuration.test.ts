@@ -149,6 +149,37 @@ test('migrate writes a slipstream.yml that runs the app without the old files', 
   assert.deepEqual([seen.colour, seen.mode], ['red', 'production']);
 });
 
+test('migrate takes web.config, variables and iisnode.yml together: the later ones win', async (t) => {
+  const settings = 'node_env="first" nodeProcessCountPerApplication="2" maxLogFiles="5" maxLogFileSizeInKB="64" ' +
+    'gracefulShutdownTimeout="1000"';
+  const folder = folderWith(t, {
+    'web.config': '<configuration><system.webServer><handlers><add name="i" path="start.js" verb="*" ' +
+      `modules="iisnode"/></handlers><iisnode ${settings}/></system.webServer>` +
+      '<appSettings><add key="COLOUR" value="red"/></appSettings></configuration>',
+    'iisnode.yml': 'node_env: third\nmaxLogFiles: 7 # here\nmaxLogFileSizeInKB:\nenableXFF: yes\n',
+    'start.js': ENV_APP,
+  });
+  const variables = {
+    IISNODE_node_env: 'second', IISNODE_gracefulShutdownTimeout: '2000', IISNODE_maxLogFiles: '6',
+  };
+  const migrated = await runCli(['migrate', folder], undefined, variables);
+  assert.equal(migrated.code, 0, migrated.stderr);
+  rmSync(join(folder, 'web.config'));
+  rmSync(join(folder, 'iisnode.yml'));
+  const host = await startHost({ root: folder });
+  t.after(() => host.stop());
+  const seen = JSON.parse((await get(host.url)).text) as { colour: string; mode: string };
+  assert.deepEqual([seen.colour, seen.mode], ['red', 'third']);
+  const explained = await runCli(['config', 'explain', '/', '--json'], host.home);
+  const rows = (JSON.parse(explained.stdout) as { settings: { name: string; value: unknown }[] }).settings;
+  const valueOf = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  assert.deepEqual(
+    ['processes', 'logFilesMax', 'logFileBytesMax', 'gracefulShutdownTimeoutMs', 'forwardedForLocal', 'entry']
+      .map((name) => valueOf[name]),
+    [2, 7, 65_536, 2000, true, 'start.js'],
+  );
+});
+
 test('migrate reads a PM2 ecosystem file', async (t) => {
   const folder = folderWith(t, {
     'ecosystem.config.js':

@@ -306,9 +306,13 @@ export function startCli(args: readonly string[], home: string): ChildProcess {
 }
 
 /** Runs the command line program until it ends: with the home of a running host, or with one of its own. */
-export async function runCli(args: readonly string[], home?: string): Promise<CliResult> {
+export async function runCli(
+  args: readonly string[],
+  home?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<CliResult> {
   const place = mkdtempSync(join(tmpdir(), 'slipstream-test-'));
-  const env = { ...process.env, SLIPSTREAM_HOME: home ?? join(place, 'home') };
+  const env = { ...process.env, ...more, SLIPSTREAM_HOME: home ?? join(place, 'home') };
   const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const result = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (result.stdout += text));

@@ -2,7 +2,7 @@
 // sent at their time, however long earlier ones take: waiting clients would hide a pause.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import type { HostOptions, RunningHost } from './host-fixture.ts';
@@ -26,6 +26,9 @@ const KILL_SHADOW_MS = 500;
 const VICTIM_AGE_MS = 3000;
 /** More open files than before are a leak. */
 const FILES_SPARE = 20;
+/** More resident memory than in the first half of a run is a leak; in 60 s of 300 requests 9 KB for each of a front. */
+const MEMORY_SPARE_MB = 40;
+const MEMORY_LOOK_MS = 500;
 
 /** What goes wrong meanwhile. */
 export type Trouble = 'nothing' | 'files' | 'kills' | 'config';
@@ -42,7 +45,12 @@ export interface LoadResult {
   /** From sending to the end of the answer, ms. */
   medianMs: number;
   longestMs: number;
+  /** In the second and in the last quarter of the run. */
+  memory: { before: Resident; after: Resident };
 }
+
+/** Resident memory of the largest process of each kind, MB. 0 where the system does not tell. */
+export type Resident = Record<'host' | 'front' | 'app', number>;
 
 interface Sent {
   startMs: number;
@@ -138,11 +146,49 @@ export function openFilesOf(host: RunningHost): number {
   return pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
 }
 
-/** Resident memory of the host process, MB. */
-export function hostMegabytes(host: RunningHost): number {
-  if (process.platform !== 'linux') return 0;
-  const pages = Number(readFileSync(`/proc/${host.pid}/statm`, 'utf8').split(' ')[1]);
-  return Math.round((pages * 4096) / 1e6);
+function megabytesOf(pid: number): number {
+  const file = `/proc/${pid}/statm`;
+  if (process.platform !== 'linux' || !existsSync(file)) return 0;
+  try {
+    return (Number(readFileSync(file, 'utf8').split(' ')[1]) * 4096) / 1e6;
+  } catch {
+    return 0; // It ended meanwhile.
+  }
+}
+
+function residentOf(host: RunningHost): Resident {
+  const resident: Resident = { host: megabytesOf(host.pid), front: 0, app: 0 };
+  for (const { pid, role } of host.processes()) {
+    if (role === 'front' || role === 'app') resident[role] = Math.max(resident[role], megabytesOf(pid));
+  }
+  return resident;
+}
+
+/** The middle of what was seen between two parts of a run: what a collection gives back a moment later is no leak. */
+function residentBetween(seen: readonly Resident[], from: number, to: number): Resident {
+  const part = seen.slice(Math.floor(seen.length * from), Math.ceil(seen.length * to));
+  const middle = (role: keyof Resident): number => {
+    const values = part.map((one) => one[role]).sort((left, right) => left - right);
+    return Math.round(values[Math.floor(values.length / 2)] ?? 0);
+  };
+  return { host: middle('host'), front: middle('front'), app: middle('app') };
+}
+
+async function watchMemory(host: RunningHost, isOver: () => boolean): Promise<LoadResult['memory']> {
+  const seen: Resident[] = [];
+  while (!isOver()) {
+    seen.push(residentOf(host));
+    await new Promise((resolve) => setTimeout(resolve, MEMORY_LOOK_MS));
+  }
+  return { before: residentBetween(seen, 0.25, 0.5), after: residentBetween(seen, 0.75, 1) };
+}
+
+/** Fails when a kind of process holds much more at the end of a run than in its first half. */
+export function assertMemoryBounded({ before, after }: LoadResult['memory']): void {
+  for (const role of ['host', 'front', 'app'] as const) {
+    const limit = before[role] + MEMORY_SPARE_MB;
+    assert.ok(after[role] <= limit, `${role}: ${after[role]} MB at the end, ${before[role]} MB in the first half`);
+  }
 }
 
 /** A host with the app of these runs, which serves. */
@@ -160,6 +206,7 @@ export async function loadRun(
   const { trouble, rate, seconds } = options;
   let isOver = false;
   const making = make(trouble, host, () => isOver);
+  const watching = watchMemory(host, () => isOver);
   const sent = await stream(`${host.url}app/`, { rate, seconds });
   isOver = true;
   const { count, killsMs } = await making;
@@ -176,6 +223,7 @@ export async function loadRun(
     troubles: count,
     medianMs: Math.round(times[Math.floor(times.length / 2)] ?? 0),
     longestMs: Math.round(times.at(-1) ?? 0),
+    memory: await watching,
   };
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { INSPECTOR_DOOR_VARIABLE, type InspectorAddress, type InspectorDoor } from '../wire/inspector-messages.ts';
 import { NOT_FOR_OTHERS, userVariables, type AppUser } from './app-user.ts';
 import { withoutHostFlags } from './start-script.ts';
+import { STOP_DESCRIPTOR, STOP_VARIABLE, type StopBy } from '../wire/stop-message.ts';
 import { ENV_FILE_VARIABLE, type EnvFile } from '../wire/env-file.ts';
 import { processCount, type App } from './app-config.ts';
 
@@ -39,6 +40,8 @@ export interface CommandOptions {
   registerPath: string;
   /** Where the app wishes new processes: SLIPSTREAM_WISH. */
   wishSocket?: string;
+  /** How it is told to stop; default by a signal. */
+  stopBy?: StopBy;
   /** Who runs it; default the user of the host. */
   user?: AppUser | undefined;
   /** The node to run; default this one. */
@@ -123,6 +126,7 @@ function environment(options: CommandOptions): Record<string, string> {
     ...(variables.length === 0 ? {} : { SLIPSTREAM_SERVER_VARIABLES: variables.join(',') }),
     ...(forwardedForLocal ? { SLIPSTREAM_ENABLE_XFF: '1' } : {}),
     ...(debugHeader ? { SLIPSTREAM_DEBUG_HEADER: String(processCount(app.settings)) } : {}),
+    ...(options.stopBy === 'message' ? { [STOP_VARIABLE]: String(STOP_DESCRIPTOR) } : {}),
     ...inspectorDoor(options.debug),
     ...wishVariables(options),
     ...envFileVariable(app),

@@ -12,7 +12,8 @@ import { stepProcess } from './process-state.ts';
 import { withUsualCores } from '../base/core-files.ts';
 import { HostError, messageOf } from '../base/host-error.ts';
 import { unreachable } from '../base/assert.ts';
-import type { Readable } from 'node:stream';
+import { STOP_DESCRIPTOR, STOP_WORD, usualStopBy } from '../wire/stop-message.ts';
+import type { Readable, Writable } from 'node:stream';
 import type { Command, CommandOptions } from './app-command.ts';
 import type { App } from './app-config.ts';
 import type { ProcessEffect, ProcessEvent, ProcessState } from './process-state.ts';
@@ -23,7 +24,7 @@ import type { Log } from '../base/log.ts';
 export const STDERR_CHARACTERS_MAX = 65_536;
 /** How long a process that lost its front may take to be ready again. */
 export const LINK_TIMEOUT_MS = 5000;
-/** From SIGTERM to SIGKILL. */
+/** From SIGTERM, or the word that stands for it, to SIGKILL. */
 export const KILL_AFTER_MS = 5000;
 /** How long output may come after the exit: somebody who left the process group may hold the pipe. */
 const OUTPUT_TIMEOUT_MS = 250;
@@ -70,6 +71,7 @@ export interface ProcessOptions extends CommandOptions {
 }
 
 const HAS_GROUPS = process.platform !== 'win32';
+const PIPES = ['ignore', 'pipe', 'pipe'] as const;
 
 /** A child process and what is known of it. It is spawned by its constructor. */
 export class AppProcess {
@@ -87,6 +89,8 @@ export class AppProcess {
   #options: ProcessOptions;
   #state: ProcessState = { kind: 'starting' };
   #child: ChildLike | undefined;
+  /** Where it is told to stop; undefined: by a signal. */
+  #stopPipe: Writable | undefined;
   #deadline: Timer | undefined;
   #stderr = new TextTail(STDERR_CHARACTERS_MAX);
   #startedAtMs: number;
@@ -97,6 +101,7 @@ export class AppProcess {
   #isInspected: boolean;
 
   constructor(options: ProcessOptions) {
+    options = { stopBy: usualStopBy(), ...options };
     this.#options = options;
     this.id = options.id;
     this.inspector = new LiveInspector(options.clock);
@@ -212,7 +217,7 @@ export class AppProcess {
   }
 
   async #spawn(): Promise<void> {
-    const { user, problem, adopted, clock } = this.#options;
+    const { user, problem, adopted, clock, stopBy } = this.#options;
     const { folder } = this.#options.app;
     if (adopted !== undefined) {
       this.#child = new AdoptedChild(adopted, clock);
@@ -227,7 +232,7 @@ export class AppProcess {
         env: this.command.env,
         detached: HAS_GROUPS,
         ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: stopBy === 'message' ? [...PIPES, 'pipe'] : [...PIPES],
         windowsHide: true,
       }));
       this.#child = child;
@@ -236,6 +241,9 @@ export class AppProcess {
       // There are no pipes when the machine has no descriptors left.
       if (child.stdout) this.#read(child.stdout, 'stdout');
       if (child.stderr) this.#read(child.stderr, 'stderr');
+      this.#stopPipe = (child.stdio[STOP_DESCRIPTOR] as Writable | null) ?? undefined;
+      // It ended, or closed its end: then the deadline ends it.
+      this.#stopPipe?.on('error', (error) => this.#options.log.debug('stop-lost', { reason: messageOf(error) }));
       await once(child, 'spawn');
     } catch (error) {
       const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -268,6 +276,7 @@ export class AppProcess {
     await Promise.race([closed, this.#wait(OUTPUT_TIMEOUT_MS)]);
     child!.stdout?.destroy();
     child!.stderr?.destroy();
+    this.#stopPipe?.destroy();
     return { code, signal, stderrTail: this.#stderr.text() };
   }
 
@@ -309,7 +318,8 @@ export class AppProcess {
         this.#options.watcher.forget(this);
         return;
       case 'terminate':
-        this.#child?.kill('SIGTERM');
+        if (this.#stopPipe === undefined) this.#child?.kill('SIGTERM');
+        else this.#stopPipe.write(STOP_WORD);
         return;
       case 'kill':
         this.killNow();

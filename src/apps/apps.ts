@@ -110,7 +110,7 @@ export interface Apps {
   /** Ends the processes, after the requests that they have; requests are refused until `start`. */
   pause(app: App): Promise<void>;
   /** New processes take over. Resolves when they have, or with why not; the old ones stay then. */
-  reload(app: App, reason: string): Promise<Failure | 'not-running' | undefined>;
+  reload(app: App, reason: string, begun?: () => void): Promise<Failure | 'not-running' | undefined>;
   /** Other settings from now on: apps that run and whose settings changed are reloaded. */
   configure(settings: AppSettingsSource): Promise<void>;
   /** The front has a request for the group and no process. Harmless when one is starting. */
@@ -284,10 +284,10 @@ class AppRoom implements Apps {
     await Promise.all(pool.processes.map((process) => process.exited));
   }
 
-  async reload(app: App, reason: string): Promise<Failure | 'not-running' | undefined> {
+  async reload(app: App, reason: string, begun?: () => void): Promise<Failure | 'not-running' | undefined> {
     const pool = this.#poolOf(app);
     const outcome = pool.outcome.wait();
-    return pool.reload(reason) ? outcome : 'not-running';
+    return pool.reload(reason, begun) ? outcome : 'not-running';
   }
 
   async configure(settings: AppSettingsSource): Promise<void> {

@@ -3,7 +3,7 @@
 // or the front is told the failure.
 
 import { AppFiles, CONFIG_FILES } from './app-files.ts';
-import { processCount } from './app-config.ts';
+import { processCount, type App } from './app-config.ts';
 import { Callers } from './callers.ts';
 import { Crew } from './crew.ts';
 import { DebuggeeWait } from './debuggee-wait.ts';
@@ -24,7 +24,6 @@ import { HostError } from '../base/host-error.ts';
 import { assert } from '../base/assert.ts';
 import type { DebugOptions } from './app-command.ts';
 import type { AdoptedProcess } from './adopted-child.ts';
-import type { App } from './app-config.ts';
 import type { AppProcess } from './app-process.ts';
 import type { AppStatus } from './app-status.ts';
 import type { Debuggee, LiveProcesses, OnProcessChanged, PoolOptions } from './pool-options.ts';
@@ -197,10 +196,12 @@ export class Pool {
   }
 
   /** New processes take over from the old ones. False when none runs, or a debuggee has the app. */
-  reload(reason: string): boolean {
+  reload(reason: string, begun?: () => void): boolean {
     const situation = this.#crew.situation;
-    if (this.succession.isReplacing) return true;
-    if (this.#isStopped || situation === 'idle' || situation === 'debug') return false;
+    const { isReplacing } = this.succession;
+    if (!isReplacing && (this.#isStopped || situation === 'idle' || situation === 'debug')) return false;
+    begun?.();
+    if (isReplacing) return true;
     this.#options.log.info('app-reload', { app: this.#app.name, reason });
     this.#restarts.forget();
     if (situation === 'serving') this.succession.recycleNow();

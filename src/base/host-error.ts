@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   UPSTREAM_UNREACHABLE: 'no connection to the backend can be made',
   UPSTREAM_TIMED_OUT: 'the backend did not answer in time',
   UPSTREAM_BAD_RESPONSE: 'the process answered with something that is no HTTP response',
+  UPSTREAM_HEAD_TOO_LARGE: 'the process answered with a head that is too large',
   CACHE_UNAVAILABLE: 'the request asks for a kept answer only, and there is none',
   CONNECTIONS_EXHAUSTED: 'there are too many connections',
   // The link between processes.

@@ -10,8 +10,9 @@ import { printable } from './text-table.ts';
 export const RELOAD_HELP = `Usage: slipstream reload <app> | --all [--json] [--host PID]
 
 Starts new processes of the app, lets them take over when they listen, and ends the old ones
-when their requests are over. Waits for it. If the new ones fail, the old ones go on and the
-exit code is 1. An app that does not run is left alone: its next request starts it.
+when their requests are over. Waits for it and says what it waits for; with --json it prints the
+result only. If the new ones fail, the old ones go on and the exit code is 1. An app that does
+not run is left alone: its next request starts it.
 `;
 
 const OPTIONS = { ...HOST_OPTIONS, all: { type: 'boolean', default: false } } as const;

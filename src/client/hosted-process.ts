@@ -19,6 +19,7 @@ import { openInspectorDoor } from './inspector-door.ts';
 import { patchJoin } from './join-listen.ts';
 import { offerRecycleWish } from './recycle-wish.ts';
 import { refuseLinkedHandles } from './sent-handles.ts';
+import { hearStopMessage } from './stop-message.ts';
 import { AppListen, isListenPatched, patchListen } from './server-listen.ts';
 import { exchangeFrames } from './serve-exchange.ts';
 
@@ -69,6 +70,7 @@ export function installHosted(env: NodeJS.ProcessEnv = process.env): boolean {
   const key = env['SLIPSTREAM_KEY'];
   if (paths.length > 0 && key !== undefined) {
     delete env['SLIPSTREAM_KEY'];
+    hearStopMessage(env);
     readIisnodeTraits(env);
     readEnvFile(env);
     startDebuggee(paths[0]!, env);

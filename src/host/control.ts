@@ -107,7 +107,9 @@ async function reload(
   const result: ReloadResult = { apps: [] };
   // One after the other: all at once would start twice the processes of the machine.
   for (const app of apps) {
-    const outcome = await host.apps.reload(app, 'a command');
+    const outcome = await host.apps.reload(app, 'a command', () => {
+      client.send({ kind: 'progress', text: `${app.name}: new processes are starting` });
+    });
     if (outcome === undefined) {
       client.send({ kind: 'progress', text: `${app.name}: new processes have taken over` });
       result.apps.push({ name: app.name, outcome: 'reloaded' });

@@ -28,7 +28,7 @@ import type { ProcessGroup, Waiter } from './group.ts';
 import { tooLong } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import { areSafeFields } from './response-head.ts';
-import { ResponseReader } from './response-reader.ts';
+import { BAD_RESPONSE_TEXTS, ResponseReader, type BadResponse } from './response-reader.ts';
 import type { FindResult, RouteMatch } from './route-table.ts';
 import type { ExchangeOwner, Upstream, UpstreamChannel } from './upstream.ts';
 import { routingPath } from './url-prefix.ts';
@@ -324,7 +324,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     // A program that refuses an upgrade on the bare socket hears that no more comes.
     if (result === 'ended' && this.#head!.upgrade) this.#channel!.end();
     if (result === 'more' || result === 'ended') return;
-    if (result !== 'upgraded') this.#badResponse(result.message);
+    if (result !== 'upgraded') this.#badResponse(result.message, result.code);
     // Requests of the client that follow, to other apps maybe, would go into the tunnel.
     else if (!this.#head!.upgrade) this.#badResponse('101 to a request that asked for no other protocol');
     else this.#openTunnel();
@@ -340,7 +340,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
     this.#client.tunnelData(rest);
   }
 
-  #badResponse(message: string): void {
+  #badResponse(message: string, code: BadResponse['code'] = 'UPSTREAM_BAD_RESPONSE'): void {
     this.#context.log.warn('response-bad', { target: this.#head!.target, message });
     const isWhole = this.#writer.state === 'ended';
     this.#withdraw(RESET_REASON.LIMIT);
@@ -349,7 +349,7 @@ export class Exchange implements Waiter, ExchangeOwner, AnswerClient, CacheGateO
       this.#client.closeBehind();
       this.#over();
     } else if (this.#writer.state === 'none') {
-      this.#refuse(502, 'UPSTREAM_BAD_RESPONSE', 'The app answered with something that is no HTTP response.');
+      this.#refuse(502, code, BAD_RESPONSE_TEXTS[code]);
     } else {
       this.#client.abort();
     }

@@ -21,6 +21,7 @@ const ROWS: Partial<Record<ErrorCode, Row>> = {
   APP_EXITED: { status: 500, subStatus: 1002, hresult: 0x2 },
   APP_CRASH_LOOP: { status: 500, subStatus: 1002, hresult: 0x2 },
   UPSTREAM_LOST: { status: 500, subStatus: 1013, hresult: 0x6d },
+  UPSTREAM_HEAD_TOO_LARGE: { status: 500, subStatus: 1012, hresult: 0x718 },
   UPSTREAM_BAD_RESPONSE: { status: 500, subStatus: 1014, hresult: 0xd },
   APP_SPAWN_FAILED: { status: 500, subStatus: 1000, hresult: 0x404 },
   APP_STOPPED: { status: 503, subStatus: 1001, hresult: 0x40a, isBare: true },

@@ -44,7 +44,20 @@ export interface ResponseSink {
 }
 
 /** `upgraded`: see {@link ResponseReader.rest}. */
-export type PushResult = 'more' | 'ended' | 'upgraded' | { kind: 'bad'; message: string };
+export type PushResult = 'more' | 'ended' | 'upgraded' | BadResponse;
+
+/** No response, or none that goes on. `message` is for the log. */
+export interface BadResponse {
+  kind: 'bad';
+  code: 'UPSTREAM_BAD_RESPONSE' | 'UPSTREAM_HEAD_TOO_LARGE';
+  message: string;
+}
+
+/** What the client is told, if nothing of an answer is out. */
+export const BAD_RESPONSE_TEXTS: Readonly<Record<BadResponse['code'], string>> = {
+  UPSTREAM_BAD_RESPONSE: 'The app answered with something that is no HTTP response.',
+  UPSTREAM_HEAD_TOO_LARGE: `The app answered with a head of more than ${RESPONSE_HEAD_BYTES_MAX} bytes.`,
+};
 
 type Reading =
   | { kind: 'idle' }
@@ -55,7 +68,7 @@ type Reading =
   | { kind: 'close' }
   | { kind: 'ended' }
   | { kind: 'upgraded'; rest: Buffer }
-  | { kind: 'bad'; message: string };
+  | BadResponse;
 
 /** The status line and the lines that are not of the connection. */
 interface KeptLines extends HeadLines {
@@ -178,7 +191,8 @@ export class ResponseReader {
   }
 
   #bad(message: string): PushResult {
-    const bad = { kind: 'bad' as const, message };
+    const code = message === HEAD_TOO_LONG ? 'UPSTREAM_HEAD_TOO_LARGE' : 'UPSTREAM_BAD_RESPONSE';
+    const bad = { kind: 'bad', code, message } as const;
     this.#reading = bad;
     return bad;
   }
