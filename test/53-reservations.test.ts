@@ -5,13 +5,13 @@ import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { get } from './http-client.ts';
 import { eventually, hostFor, run, SAYS_PID } from './join-program.ts';
-import type { RunningHost } from './host-fixture.ts';
+import { removedAfter, type RunningHost } from './host-fixture.ts';
 import { whyNoOtherUser } from './other-user.ts';
 
 const NOBODY = 65_534;
@@ -33,7 +33,7 @@ async function scene(t: TestContext): Promise<Scene> {
   server.close();
   await once(server, 'close');
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-reserved-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  removedAfter(t, folder);
   const prefix = `http://*:${port}/theirs/`;
   const settings = [
     `reservationFolder: ${folder}`,

@@ -4,12 +4,12 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
-import { startHost, type RunningHost } from './host-fixture.ts';
+import { removedAfter, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 
 const CLI_PLACE = import.meta.url.endsWith('.ts') ? '../dist/src/cli/main.js' : '../src/cli/main.js';
@@ -69,7 +69,7 @@ test('debug --live attaches to the process that serves, and leaves it to serve',
 
 test('debug --open opens the link that it prints, in the browser that BROWSER names', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slip-browser-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  removedAfter(t, folder);
   const [browser, opened] = [join(folder, 'browser'), join(folder, 'opened')];
   writeFileSync(browser, `#!/bin/sh\nprintf %s "$1" > '${opened}.part' && mv '${opened}.part' '${opened}'\n`);
   chmodSync(browser, 0o755);

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSyn
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { runCli, startHost } from './host-fixture.ts';
+import { removedAfter, runCli, startHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 
 const ENV_APP = `console.log('up');
@@ -18,7 +18,7 @@ require('http').createServer((req, res) => res.end(JSON.stringify({ colour: proc
 
 function folderWith(t: TestContext, files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'slipstream-config-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  removedAfter(t, folder);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);

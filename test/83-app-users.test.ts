@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { startHost, type RunningHost } from './host-fixture.ts';
+import { removedAfter, startHost, type RunningHost } from './host-fixture.ts';
 import { get, isAlive, until } from './http-client.ts';
 import { whyNoOtherUser } from './other-user.ts';
 
@@ -49,7 +49,7 @@ async function tell(url: string, headers: Record<string, string> = {}): Promise<
 /** A root that others may read, which temporary folders are not by themselves. */
 async function hostFor(t: TestContext, settings: string, files: Record<string, string> = {}): Promise<RunningHost> {
   const place = mkdtempSync(join(tmpdir(), 'slipstream-users-'));
-  t.after(() => rmSync(place, { recursive: true, force: true }));
+  removedAfter(t, place);
   chmodSync(place, 0o755);
   const root = join(place, 'root');
   const all = { 'shop/server.js': TELLING_APP, 'slipstream.yml': settings.replaceAll('PLACE', place), ...files };

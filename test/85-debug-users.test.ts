@@ -3,12 +3,12 @@
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { KEY_FIELD } from '../src/wire/poll-messages.ts';
-import { runCli, startHost, type RunningHost } from './host-fixture.ts';
+import { removedAfter, runCli, startHost, type RunningHost } from './host-fixture.ts';
 import { get, until } from './http-client.ts';
 import { whyNoOtherUser } from './other-user.ts';
 import { PollViewer, signIn } from './poll-viewer.ts';
@@ -25,7 +25,7 @@ async function hostFor(
   more = '',
 ): Promise<RunningHost> {
   const place = mkdtempSync(join(tmpdir(), 'slipstream-debug-users-'));
-  t.after(() => rmSync(place, { recursive: true, force: true }));
+  removedAfter(t, place);
   chmodSync(place, 0o755);
   const root = join(place, 'root');
   const settings = `reservationFolder: ${place}/run\ndebuggerTransport: port\napps: {/other/: {user: nobody}}\n${more}`;

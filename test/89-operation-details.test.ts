@@ -4,12 +4,12 @@
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import {
-  mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync,
+  mkdtempSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync,
 } from 'node:fs';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCli, startHost, type HostOptions, type RunningHost } from './host-fixture.ts';
+import { removedAfter, runCli, startHost, type HostOptions, type RunningHost } from './host-fixture.ts';
 import { get, isAlive, until } from './http-client.ts';
 
 const PID_APP = `console.log('caf\\u00e9 "up"');
@@ -38,7 +38,7 @@ test('every verb answers in JSON with --json', async (t) => {
   assert.equal((await get(`${host.url}shop/`)).status, 200);
   const other = join(host.root, 'other');
   const migrated = mkdtempSync(join(tmpdir(), 'slipstream-migrate-'));
-  t.after(() => rmSync(migrated, { recursive: true, force: true }));
+  removedAfter(t, migrated);
   writeFileSync(join(migrated, 'iisnode.yml'), 'node_env: production\n');
   const verbs: [string[], (answer: never) => boolean][] = [
     [['status'], ({ apps }: { apps: { name: string }[] }) => apps.some(({ name }) => name === 'shop')],

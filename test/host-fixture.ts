@@ -7,7 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { descendantsOf, killProcess, processesMarked } from '../scripts/process-list.ts';
 
@@ -174,6 +175,21 @@ async function exitOf(child: ChildProcess): Promise<Exit> {
   return { code, signal };
 }
 
+/** Hosts that run: root -> its stop(). */
+const stopByRoot = new Map<string, () => Promise<Exit>>();
+
+/** Removes `folder` after the test; hosts whose roots are in it are stopped before, since they write there. */
+export function removedAfter(t: TestContext, folder: string): void {
+  t.after(async () => {
+    const stops = [...stopByRoot].filter(([root]) => root === folder || root.startsWith(folder + sep));
+    try {
+      await Promise.all(stops.map(async ([, stop]) => await stop()));
+    } finally {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    }
+  });
+}
+
 /** Mark of a host -> its folder. */
 const running = new Map<string, string>();
 process.on('exit', () => {
@@ -251,11 +267,13 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
     } finally {
       await endOfMarked(mark, 0);
       running.delete(mark);
+      if (stopByRoot.get(root) === stop) stopByRoot.delete(root);
       rmSync(place, { recursive: true, force: true });
     }
   }
 
   const stop = (): Promise<Exit> => (stopping ??= end());
+  stopByRoot.set(root, stop);
   try {
     const ready = output.line(/^slipstream ready on http/, exited);
     const line = await within(ready, READY_TIMEOUT_MS, () => `the ready line:\n${output.text}`);

@@ -2,6 +2,7 @@
 // wait until the front is configured; a restarted front gets the state of the moment, not the history.
 
 import { fork, type ChildProcess, type SendHandle } from 'node:child_process';
+import { withoutCore } from '../base/core-files.ts';
 import { HostError } from '../base/host-error.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -181,7 +182,7 @@ export class FrontProcess {
     this.#startedMs = clock.now();
     this.#unlistened = new Set(Object.keys(listeners).map(Number));
     const child = fork(mainPath, json ? ['--json'] : [], {
-      execArgv: [`--max-semi-space-size=${YOUNG_SPACE_MB}`],
+      ...withoutCore([`--max-semi-space-size=${YOUNG_SPACE_MB}`]),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
